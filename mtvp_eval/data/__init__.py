@@ -1,0 +1,1 @@
+"""From raw extracts to a validated panel of units by periods."""
