@@ -41,6 +41,7 @@ def discount_factors(rate: float, n_years: int, convention: Convention = Convent
     .. math:: d_t = (1+r)^{-(t+s)}, \qquad s = 0, \tfrac12, 1
 
     for first year undiscounted, mid-year and end-year; t = 0 is the first year. Returns shape (n_years,).
+    Raises ``LedgerError`` for a rate of -1 or below.
     Source: Zorginstituut Nederland, guideline for economic evaluations 2024, section 2.6.1.2 (rates).
 
     >>> discount_factors(0.03, 2).round(6).tolist()

@@ -154,7 +154,8 @@ def totals(
     .. math:: \Theta_{ky} = \sum_{(g,t) \in y} \tfrac14 n_g \, ATT_k(g, t)
 
     for effects stated per insured year (1/4 turns a patient-quarter into years), summed over the identified cells of
-    calendar year y. `key` gives outcome, unit, price year, calendar year and the patient-years covered (Σ n_g / 4).
+    calendar year y. `key` gives outcome, unit, price year, calendar year and the patient-years covered (Σ n_g / 4);
+    ``mean`` has shape (K,), ``covariance`` (K, K), and ``df`` is one number of degrees of freedom or K of them.
     Nothing is annualised: years without a total have no effect unless the scenario extrapolates and says so.
 
     >>> totals([EffectKey("cost_hospital", "euro", 2024, 2024, 5_000.0)], [-40_000.0], [[4e8]]).mean.tolist()

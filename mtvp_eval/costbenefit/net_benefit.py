@@ -120,7 +120,8 @@ class NetBenefit:
 
         .. math:: \tau^* = \bar\tau + NPV_{insurer} / PV(\text{patient-years})
 
-        In euros of the scenario's price year; compare it with `paid_tariff`.
+        In euros of the scenario's price year; compare it with `paid_tariff`. Raises ``LedgerError`` where the horizon
+        has no patient-years.
         """
         self._fee_position()
         npv, years = self.total(Perspective.INSURER, horizon), self.patient_years(horizon, discounted=True)

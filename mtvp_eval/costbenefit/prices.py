@@ -143,7 +143,10 @@ class PriceTable:
         )
 
     def price(self, item: str, year: int, price_year: int) -> Price:
-        """Return the price of an item valid in `year`, in euros of `price_year`."""
+        """Return the price of an item valid in `year`, in euros of `price_year`.
+
+        Raises ``LedgerError`` if the table gives the item no price year.
+        """
         row = self.row_in(item, year)
         if row.value is None or row.price_year is None:
             raise LedgerError(f"{item}: a price without a price year cannot be used. Fill price_year in the table.")

@@ -76,7 +76,7 @@ class Scenario:
 def observed_scenario(
     name: str, first_year: int, patient_years: FloatArray, price_year: int, discount: DiscountProfile
 ) -> Scenario:
-    """Build the default scenario: all years observed, nothing extrapolated.
+    """Build the default scenario: all years observed, nothing extrapolated; `patient_years` is one number a year.
 
     >>> profile = DiscountProfile("zin2024", 0.03, 0.015)
     >>> observed_scenario("base", 2023, np.array([1000.0, 2000.0]), 2024, profile).years.tolist()
