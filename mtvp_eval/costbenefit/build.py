@@ -21,7 +21,7 @@ from mtvp_eval.costbenefit.ledger import (
     TablePrice,
 )
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Party
-from mtvp_eval.costbenefit.prices import Price, PriceTable
+from mtvp_eval.costbenefit.prices import Price, PriceRow, PriceTable
 from mtvp_eval.costbenefit.profiles import read_persistence, read_share
 from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.costbenefit.scenario import Scenario
@@ -207,10 +207,18 @@ def assumptions(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> t
                 found.append(Assumption(f"line {line.id}", what, price.source))
         if line.evidence is Evidence.ASSUMED:
             found.append(Assumption(f"line {line.id}", line.label, line.source))
-    found += [Assumption(f"index.{year}", f"level {level:g}", "supplied") for year, level in scenario.levels.items()]
+    found += [
+        Assumption(f"inputs.cpi.{year}", f"level {level:g} (2022 = 100)", "supplied")
+        for year, level in scenario.levels.items()
+    ]
     if effects.assumed_independent:
         found.append(Assumption("effects", "effects assumed independent of one another", "declared"))
     if scenario.observed_years < scenario.n_years and (scenario.persistence[scenario.observed_years :] > 0).any():
         path = ", ".join(f"{share:.2f}" for share in scenario.persistence[scenario.observed_years :])
         found.append(Assumption("persistence", f"after the observed years {path}", "scenario"))
     return tuple(found)
+
+
+def _key(row: PriceRow) -> str:
+    """The key under which an amount was supplied."""
+    return f"inputs.{row.item}" if row.valid_to is None else f"inputs.{row.item}.{row.valid_from.year}"

@@ -20,7 +20,8 @@ from mtvp_eval.costbenefit.ledger import (
 )
 from mtvp_eval.costbenefit.ledger_rules import double_counting
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
-from mtvp_eval.costbenefit.reading import Problems, read_yaml
+from mtvp_eval.costbenefit.reading import Problems
+from mtvp_eval.settings import load_yaml
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -54,7 +55,7 @@ _OPTIONAL = (
 
 def load_ledger(path: Path) -> Ledger:
     """Read a ledger from a YAML file; see `read_ledger`."""
-    return read_ledger(read_yaml(path), path.name)
+    return read_ledger(load_yaml(path), path.name)
 
 
 def read_ledger(document: Any, name: str = "The ledger") -> Ledger:

@@ -12,8 +12,10 @@ from typing import Any
 from mtvp_eval.costbenefit.parties import Evidence
 from mtvp_eval.costbenefit.reading import Problems, day
 from mtvp_eval.errors import LedgerError
+from mtvp_eval.settings import nearest
 
 COLUMNS = ("item", "value", "unit", "price_year", "valid_from", "valid_to", "decision", "issued_on", "source")
+INDEX = "cpi"
 PRICE_FILES = ("tariffs.csv", "reference_prices.csv")
 
 
@@ -34,8 +36,8 @@ class Index:
         if missing and from_year != to_year:
             raise LedgerError(
                 f"The price index has no level for {', '.join(map(str, missing))} (it runs from {min(self.level)} to "
-                f"{max(self.level)}). No published figure was found: set `index.{missing[-1]}` in the scenario "
-                "(level with 2022 = 100, and its source)."
+                f"{max(self.level)}). No published figure was found: set `inputs.cpi.{missing[-1]}` in the "
+                "scenario (value: level with 2022 = 100, source, evidence: assumed)."
             )
         return 1.0 if from_year == to_year else self.level[to_year] / self.level[from_year]
 
@@ -106,10 +108,7 @@ class PriceTable:
         return replace(self, rows=tuple(row for row in self.rows if row.issued_on is None or row.issued_on <= when))
 
     def with_rows(self, rows: Iterable[PriceRow], levels: Mapping[int, float] | None = None) -> PriceTable:
-        """Return the table with amounts and index levels that the user supplied.
-
-        A supplied row replaces rows of the same item whose amount is unknown in its period; a published amount stands.
-        """
+        """Return the table with amounts and index levels that the user supplied (see `supplied_amounts`)."""
         return PriceTable((*self.rows, *rows), Index({**self.index.level, **(levels or {})}))
 
     def row_in(self, item: str, year: int) -> PriceRow:
@@ -123,7 +122,11 @@ class PriceTable:
             raise LedgerError(f"The price tables have no item {item}. Add a row with its source, or correct the name.")
         valid = [row for row in known if row.days_in(year)]
         priced = sorted((r for r in valid if r.value is not None), key=lambda r: r.issued_on or r.valid_from)
-        if priced:
+        published = [r for r in priced if r.evidence is Evidence.PUBLISHED]
+        if priced and (not published or priced[-1] is not published[-1]):
+            return priced[-1]
+        if published:
+            priced = published
             last = priced[-1]
             other = [r for r in priced if r.days_in(year) != last.days_in(year) and r.value != last.value]
             if other:
@@ -153,43 +156,52 @@ class PriceTable:
         return Price(row.value, row.price_year).moved_to(price_year, self.index)
 
 
-def input_rows(
-    inputs: Mapping[str, Mapping[int, Mapping[str, Any]]], table: PriceTable, problems: Problems
-) -> list[PriceRow]:
-    """Return the price rows that a user supplied as ``inputs.<item>.<year>``; problems are noted, not raised."""
+def supplied_amounts(
+    inputs: Mapping[str, Any], table: PriceTable, problems: Problems
+) -> tuple[tuple[PriceRow, ...], dict[int, float]]:
+    """Return the price rows and index levels that a user supplied; problems are noted, not raised.
+
+    ``inputs.<item>.<year>`` is the amount of one year and goes before a published one (a contract may be below the
+    maximum tariff); ``inputs.<item>`` without year fills the years that have no published amount; ``inputs.cpi.<year>``
+    is a level of the price index.
+    """
     rows: list[PriceRow] = []
-    for item, by_year in inputs.items():
-        if item not in table.items():
-            problems.add(f"inputs.{item}", f"unknown item; the price tables have {', '.join(table.items())}")
-            continue
-        if not isinstance(by_year, Mapping):
-            problems.add(f"inputs.{item}", "must be a mapping from year to value, price_year, source and evidence")
-            continue
-        for year, entry in by_year.items():
-            where = f"inputs.{item}.{year}"
-            if not problems.keys(entry, where, ("value", "price_year", "source", "evidence")):
-                continue
-            start = problems.year(year, where)
-            value = problems.number(entry["value"], f"{where}.value", low=0.0)
-            price_year = problems.year(entry["price_year"], f"{where}.price_year")
-            if entry["evidence"] not in (Evidence.ASSUMED, Evidence.CONTRACT):
-                problems.add(f"{where}.evidence", "must be assumed or contract")
-            elif start and price_year:
-                rows.append(
-                    PriceRow(
-                        item,
-                        value,
-                        f"EUR per {table.unit(item)}",
-                        price_year,
-                        date(start, 1, 1),
-                        date(start, 12, 31),
-                        "supplied in the scenario",
-                        date.max,
-                        str(entry["source"]),
-                        Evidence(entry["evidence"]),
-                    )
-                )
-    return rows
+    levels: dict[int, float] = {}
+    for item, entry in inputs.items():
+        if item != INDEX and item not in table.items():
+            problems.add(f"inputs.{item}", f"unknown item; {nearest(str(item), table.items())}")
+        elif not isinstance(entry, Mapping):
+            problems.add(
+                f"inputs.{item}", "must hold value, price_year, source and evidence, or a year that holds them"
+            )
+        elif item == INDEX:
+            for year, level in entry.items():
+                where = f"inputs.{INDEX}.{year}"
+                if problems.keys(level, where, ("value", "source", "evidence")):
+                    levels[problems.year(year, where)] = problems.number(level["value"], f"{where}.value", low=1e-9)
+        elif "value" in entry:
+            rows += _supplied(f"inputs.{item}", item, entry, None, table, problems)
+        else:
+            for year, amount in entry.items():
+                where = f"inputs.{item}.{year}"
+                rows += _supplied(where, item, amount, problems.year(year, where), table, problems)
+    return tuple(rows), levels
+
+
+def _supplied(
+    where: str, item: str, entry: Any, year: int | None, table: PriceTable, problems: Problems
+) -> list[PriceRow]:
+    """One supplied amount as a row, or no row when it breaks a rule."""
+    if not problems.keys(entry, where, ("value", "price_year", "source", "evidence")) or year == 0:
+        return []
+    value = problems.number(entry["value"], f"{where}.value", low=0.0)
+    price_year = problems.year(entry["price_year"], f"{where}.price_year")
+    if entry["evidence"] not in (Evidence.ASSUMED, Evidence.CONTRACT):
+        problems.add(f"{where}.evidence", "must be assumed or contract")
+        return []
+    first, last, issued = (date(year, 1, 1), date(year, 12, 31), date.max) if year else (date.min, None, date.min)
+    unit, source, evidence = f"EUR per {table.unit(item)}", str(entry["source"]), Evidence(entry["evidence"])
+    return [PriceRow(item, value, unit, price_year, first, last, "supplied in the scenario", issued, source, evidence)]
 
 
 def read_price_table(folder: Path) -> PriceTable:
@@ -205,7 +217,7 @@ def read_price_table(folder: Path) -> PriceTable:
             problems.add(row.item, "a price without a price year")
         if not row.unit.startswith("EUR per "):
             problems.add(row.item, "the unit of a price must start with `EUR per `")
-    levels = {row.price_year: row.value for row in read_rows(folder / "indices.csv", problems) if row.item == "cpi"}
+    levels = {row.price_year: row.value for row in read_rows(folder / "indices.csv", problems) if row.item == INDEX}
     problems.raise_if_any()
     return PriceTable(tuple(rows), Index({year: level for year, level in levels.items() if year and level}))
 

@@ -2,44 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from numbers import Real
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mtvp_eval.errors import LedgerError
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice, which YAML would silently overwrite."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
-        if twice:
-            raise LedgerError(f"line {node.start_mark.line + 1}: key given twice: {', '.join(twice)}. Keep one.")
-        return super().construct_mapping(node, deep=deep)
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file; a key given twice or text that is no YAML is refused with its line.
-
-    Raises ``LedgerError`` with the file and the line.
-    """
-    try:
-        with path.open(encoding="utf-8") as stream:
-            return yaml.load(stream, Loader=_StrictLoader)
-    except LedgerError as error:
-        raise LedgerError(f"{path.name}: {error}") from None
-    except yaml.YAMLError as error:
-        raise LedgerError(f"{path.name} is not valid YAML: {error}") from None
-    except OSError as error:
-        raise LedgerError(f"{path.name} cannot be read: {error.strerror}. Check the path.") from None
+from mtvp_eval.settings import nearest
 
 
 @dataclass(slots=True)
@@ -76,9 +46,7 @@ class Problems:
             return False
         for key in mapping:
             if key not in known:
-                near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]}?" if near else f"valid keys: {', '.join(known)}"
-                self.add(where, f"unknown key {key}; {hint}")
+                self.add(where, f"unknown key {key}; {nearest(str(key), known)}")
         missing = [key for key in needed if mapping.get(key) is None]
         for key in missing:
             self.add(where, f"has no {key}")

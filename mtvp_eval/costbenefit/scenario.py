@@ -10,7 +10,7 @@ import numpy as np
 
 from mtvp_eval.arrays import FloatArray, IntArray, frozen
 from mtvp_eval.costbenefit.discounting import Convention, DiscountProfile, discount_factors
-from mtvp_eval.costbenefit.prices import PriceRow, PriceTable, input_rows
+from mtvp_eval.costbenefit.prices import PriceRow, PriceTable, supplied_amounts
 from mtvp_eval.costbenefit.profiles import observed_only, read_persistence, read_share
 from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.errors import LedgerError
@@ -26,7 +26,6 @@ _OPTIONAL = (
     "persistence",
     "convention",
     "inputs",
-    "index",
 )
 
 
@@ -95,7 +94,7 @@ def read_scenario(
     """Read a scenario strictly; `patient_years` come from the data where there are data.
 
     Parameters: `mapping` with first_year, price_year, discount, and optionally years, observed_years, persistence,
-    convention, inputs (amounts without a published figure), index, and either patient_years or enrolled with
+    convention, inputs (amounts without a published figure), and either patient_years or enrolled with
     participation. Raises ``LedgerError`` with every problem.
     """
     problems = Problems("The cost-benefit scenario")
@@ -114,11 +113,7 @@ def read_scenario(
     convention = mapping.get("convention", Convention.YEAR1_UNDISCOUNTED)
     if convention not in list(Convention):
         problems.add("convention", f"must be one of {', '.join(Convention)}")
-    inputs, levels = mapping.get("inputs") or {}, mapping.get("index") or {}
-    supplied = input_rows(inputs, table, problems)
-    for year, level in levels.items():
-        problems.year(year, f"index.{year}")
-        problems.number(level, f"index.{year}", low=1e-9)
+    supplied, levels = supplied_amounts(mapping.get("inputs") or {}, table, problems)
     years = (problems.year(mapping["first_year"], "first_year"), problems.year(mapping["price_year"], "price_year"))
     problems.raise_if_any()
     if profile is None:
@@ -132,8 +127,8 @@ def read_scenario(
         years[1],
         profile,
         Convention(convention),
-        tuple(supplied),
-        dict(levels),
+        supplied,
+        levels,
     )
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mtvp_eval.costbenefit.ledger_reader import load_ledger, read_ledger
-from mtvp_eval.errors import LedgerError
+from mtvp_eval.errors import CommandError, LedgerError
 
 TEMPLATE = Path(__file__).parents[3] / "data_dictionary" / "ledgers" / "mtvp.yaml"
 STATED = {"value": 100.0, "price_year": 2023, "source": "test", "evidence": "assumed"}
@@ -167,7 +167,7 @@ def test_work_of_a_practice_is_not_priced_beside_its_own_outlay(document, make_l
 def test_a_key_given_twice_is_refused(tmp_path):
     path = tmp_path / "ledger.yaml"
     path.write_text("currency: EUR\nfee: a\nfee: b\nlines: []\n", encoding="utf-8")
-    with pytest.raises(LedgerError, match=r"ledger\.yaml: line 1: key given twice: fee"):
+    with pytest.raises(CommandError, match=r"ledger\.yaml, line 1: the key fee stands there twice"):
         load_ledger(path)
 
 

@@ -3,7 +3,8 @@ from datetime import date
 import pytest
 
 from mtvp_eval.costbenefit.parties import Evidence
-from mtvp_eval.costbenefit.prices import Index, Price, PriceRow, read_price_table
+from mtvp_eval.costbenefit.prices import Index, Price, PriceRow, read_price_table, supplied_amounts
+from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.errors import LedgerError
 
 CPI = Index({2022: 100.0, 2023: 103.8, 2024: 107.3})
@@ -38,7 +39,7 @@ def test_an_unknown_amount_names_the_key_to_set(price_table, item, year):
 
 
 def test_a_year_without_index_level_names_the_key_to_set(price_table):
-    with pytest.raises(LedgerError, match=r"index\.2025"):
+    with pytest.raises(LedgerError, match=r"inputs\.cpi\.2025"):
         price_table.price("mtvp_fee", 2025, 2024)
 
 
@@ -98,3 +99,43 @@ def test_bad_price_files_are_refused_with_every_problem(tmp_path):
         "indices.csv: is not there",
     ):
         assert part in str(error.value)
+
+
+def test_supplied_amounts(price_table):
+    amount = {"value": 3.0, "price_year": 2024, "source": "contract of the region", "evidence": "contract"}
+    problems = Problems("scenario")
+    inputs = {
+        "mtvp_fee": {2023: amount},
+        "regional_organisation_fee": amount,
+        "cpi": {2025: {"value": 110.8, "source": "guess", "evidence": "assumed"}},
+    }
+    table = price_table.with_rows(*supplied_amounts(inputs, price_table, problems))
+    assert not problems.found
+    assert table.price("mtvp_fee", 2023, 2024).value == 3.0  # one year: goes before the published maximum
+    assert table.price("regional_organisation_fee", 2026, 2024).value == 3.0
+    assert table.price("mtvp_fee", 2025, 2024).value == pytest.approx(3.23 * 107.3 / 110.8)
+
+
+def test_an_amount_for_all_years_does_not_replace_a_published_one(price_table):
+    amount = {"value": 3.0, "price_year": 2024, "source": "test", "evidence": "assumed"}
+    table = price_table.with_rows(*supplied_amounts({"mtvp_fee": amount}, price_table, Problems("scenario")))
+    assert table.price("mtvp_fee", 2023, 2023).value == 2.88
+    assert table.price("mtvp_fee", 2024, 2024).value == 3.0
+
+
+def test_bad_inputs_are_all_said(price_table):
+    problems = Problems("scenario")
+    bad = {
+        "mtvp_fe": {},
+        "mtvp_fee": {2024: {"value": -1, "price_year": 2024, "source": "s", "evidence": "known"}},
+        "cpi": 3,
+    }
+    supplied_amounts(bad, price_table, problems)
+    text = " ".join(problems.found)
+    for part in (
+        "did you mean mtvp_fee?",
+        "2024.value: must be a number",
+        "must be assumed or contract",
+        "inputs.cpi: must hold",
+    ):
+        assert part in text
