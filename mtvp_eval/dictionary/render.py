@@ -16,17 +16,17 @@ _HEAD = """# Data dictionary
 
 <!-- Written by `mtvp dictionary` from the files of this folder: change those, never this page. -->
 
-One table of the raw extracts is one file, `raw/REGION/<table>.csv` or `.xlsx`. Columns may carry their name, their Dutch
-or their English title, in any order. `mtvp init REGION` writes empty files with these headers.
+One table of the raw extracts is one file, `raw/REGION/<table>.csv` or `.xlsx`. Columns may carry their name, their
+Dutch or their English title, in any order. `mtvp init REGION` writes empty files with these headers.
 """
 
 _READING = """
 ## How cells are read
 
-CSV as UTF-8 or Windows-1252, separator `;`, `,`, tab or `|`; XLSX with real dates and numbers. Decimal mark and date order
-are decided once per file, from all its number and date columns, and reported. A file in which a number such as `1.234` or
-a date such as `01-02-2023` could be read two ways is refused until `reading: decimal` or `reading: date_order` is set in
-evaluation.yaml. Capitals in codes do not matter. Each line below is a test.
+CSV as UTF-8 or Windows-1252, separator `;`, `,`, tab or `|`; XLSX with real dates and numbers. Decimal mark and date
+order are decided once per file, from all its number and date columns, and reported. A file in which a number such as
+`1.234` or a date such as `01-02-2023` could be read two ways is refused until `reading: decimal` or
+`reading: date_order` is set in evaluation.yaml. Capitals in codes do not matter. Each line below is a test.
 """
 
 
