@@ -22,7 +22,8 @@ class History:
     says that this round needed none, `last_round` is the last round it stood in, `withdrawn` belongs to the last
     application. `unit` is the unit of assignment: the
     practice itself where no shared building or owner is given. `announced` is the day its winning (else its last)
-    round was made known, NaT if not recorded. Arrays have shape (N,) in the order of the practices table.
+    round was made known, NaT if not recorded. `first_round` is the region's first round, None if none is recorded.
+    Arrays have shape (N,) in the order of the practices table.
     """
 
     practice_ids: ObjectArray
@@ -39,6 +40,7 @@ class History:
     enrolled: IntArray
     ended: IntArray
     announced: NDArray[np.datetime64]
+    first_round: int | None
 
     @property
     def has_applied(self) -> BoolArray:
@@ -114,6 +116,7 @@ def history(extracts: Extracts) -> History:
         enrolled=frozen(enrolled),
         ended=frozen(ended),
         announced=announced,
+        first_round=int(np.nanmin(rounds.columns["lottery_round"])) if rounds.rows else None,
     )
 
 
