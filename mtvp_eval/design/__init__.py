@@ -1,0 +1,1 @@
+"""What the draw, or the order of entry, fixed before any outcome was seen."""
