@@ -112,8 +112,8 @@ SERIES: Mapping[str, Series] = {
         3.8e-4, 4 / 0.6, 0.10, 0.6, _ELECTIVE, (0.97, 0.70, 0.95, 0.98),
     ),
     # Cost per insured year (Vektis open data per municipality). GP cost without registration fee; 2020 and 2021 are the
-    # published totals less an interpolated registration fee; in 2023 4.32 euro of the programme's own fee, which sits in
-    # the published figure, is taken off; 2024 follows the consultation tariff (12.21 / 11.51).
+    # published totals less an interpolated registration fee; in 2023 4.32 euro of the programme's own fee, which sits
+    # in the published figure, is taken off; 2024 follows the consultation tariff (12.21 / 11.51).
     COST_GP: Series(
         Kind.COST,
         {2019: 142.97, 2020: 150.86, 2021: 161.07, 2022: 168.01, 2023: 183.81, 2024: 194.99},

@@ -1,4 +1,4 @@
-"""Outcomes of a simulated region: expected levels without the programme, deviations of practices, effects, and counts."""
+"""Outcomes of a simulated region: levels without the programme, deviations of practices, effects, and counts."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def deviation_sd(series: Series, patients: IntArray, rho: float = QUARTERLY_CORR
     return np.sqrt((series.a + own / patients) / growth_factor(rho))
 
 
-def untreated_levels(settings: RegionSettings, population: Population, rng: np.random.Generator) -> dict[str, FloatArray]:
+def untreated_levels(
+    settings: RegionSettings, population: Population, rng: np.random.Generator
+) -> dict[str, FloatArray]:
     """Return the expected level (n, T) of every supplied series without the programme, in the unit of the outcome.
 
     Level of the quarter x exp(level of the practice + bending + AR(1) deviation), centred so that the exponentials have
@@ -84,7 +86,8 @@ def untreated_levels(settings: RegionSettings, population: Population, rng: np.r
     n, T = population.registered.shape
     names = [name for name in SERIES if name in settings.supplied]
     spread = settings.bending
-    log_size = np.log(population.patients / settings.lists.mean) / settings.lists.sigma_log + settings.lists.sigma_log / 2
+    lists = settings.lists
+    log_size = np.log(population.patients / lists.mean) / lists.sigma_log + lists.sigma_log / 2
     bend = spread.level_by_deprivation * population.deprivation + spread.level_by_list_size * log_size
     years = (population.clock - settings.reference_quarter) / 4
     trend = spread.trend_by_deprivation * population.deprivation + spread.trend_by_list_size * log_size
@@ -109,7 +112,9 @@ def untreated_levels(settings: RegionSettings, population: Population, rng: np.r
     return levels
 
 
-def untreated_scores(settings: RegionSettings, population: Population, rng: np.random.Generator) -> dict[str, FloatArray]:
+def untreated_scores(
+    settings: RegionSettings, population: Population, rng: np.random.Generator
+) -> dict[str, FloatArray]:
     """Return the expected survey score (n, T) of every supplied indicator without the programme."""
     n, T = population.registered.shape
     scores = {}

@@ -17,7 +17,7 @@ NO_CONTRACT, KEEPS_CONTRACT, SWITCHES = "none", "contract", "switch_2024"
 
 @dataclass(frozen=True, slots=True)
 class DrawnRound:
-    """One round as it would be recorded: `members` (m,) rows in the pool, `started` (m,), `position` (m,) from 1, 0 = no draw."""
+    """One round as recorded: `members` rows in the pool (m,), `started` (m,), `position` (m,) from 1, 0 = no draw."""
 
     quarter: int
     members: IntArray
@@ -76,7 +76,7 @@ def draw_population(settings: RegionSettings, yearly_mobility: float, rng: np.ra
     entry, ended = _uptake(settings, started, uptake)
     applied = np.where(applied_round > 0, settings.rounds.first_round + applied_round - 1, NEVER)
     return Population(
-        # 0199….: begins like a GP practice code, so that leading zeros matter, in a range set apart for made-up practices.
+        # Begins with a zero, as codes of GP practices do, and is clearly made up.
         unit_ids=np.array([f"0199{i:04d}" for i in range(1, n + 1)], dtype=object),
         clock=clock,
         patients=patients,
@@ -114,7 +114,7 @@ def _lists(
     patients = list_sizes(settings.lists, settings.practices, rng)
     expected = np.repeat(yearly_mobility / 4 * patients[:, None], settings.quarters, axis=1)
     joined, left = rng.poisson(expected), rng.poisson(expected)
-    moved = np.concatenate([np.zeros((settings.practices, 1), np.int64), (joined - left).cumsum(axis=1)[:, :-1]], axis=1)
+    moved = (joined - left).cumsum(axis=1) - (joined - left)  # up to the first day of the quarter
     at_reference = moved[:, settings.reference_quarter - settings.first_quarter]
     registered = patients[:, None] + moved - at_reference[:, None]
     return patients, joined, left, np.maximum(registered, 1)

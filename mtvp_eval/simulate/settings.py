@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from mtvp_eval.clock import quarter
 from mtvp_eval.design.rules import Cap, DrawRule, FinalRound, Misfit, Oversize, Rollover
@@ -155,7 +156,7 @@ def _problems(s: RegionSettings) -> list[str]:
     if "long_consult_share" in s.supplied and "consults_per_1000" not in s.supplied:
         problems.append("the share of long consultations needs the consultations")
     if not s.first_quarter <= s.reference_quarter < s.rounds.first_round <= s.last_quarter:
-        problems.append("the reference quarter must be simulated and lie before the first round, and that before the end")
+        problems.append("the reference quarter must be simulated, before the first round, and that before the end")
     if len(s.rounds.application_shares) != s.rounds.last_round or abs(sum(s.rounds.application_shares) - 1) > 1e-9:
         problems.append(f"application_shares must hold {s.rounds.last_round} shares that sum to one")
     if sum((s.shares.never_applies, s.shares.earlier_contract, s.shares.earlier_contract_switching)) >= 1:
@@ -196,7 +197,7 @@ def read_region(path: Path, name: str) -> RegionSettings:
     return RegionSettings(**values)
 
 
-def _take(top: Settings, name: str) -> dict[str, object]:
+def _take(top: Settings, name: str) -> dict[str, Any]:
     lists, shares, uptake = top.section("lists"), top.section("shares"), top.section("uptake")
     bending, effects, payments = top.section("bending"), top.section("effects"), top.section("payments")
     return {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray
+from mtvp_eval.clock import NEVER
 from mtvp_eval.errors import EstimationError, NotIdentifiedError
 from mtvp_eval.estimands.estimand import Estimand, Population, Weighting
 from mtvp_eval.settings import nearest
@@ -64,7 +65,8 @@ class Truth:
             raise EstimationError(f"The simulator keeps no truth for {outcome}; {nearest(outcome, known)}.")
         column = self._column(period)
         built_up = min(1.0, (period - cohort + 1) / self.build_up) if period >= cohort else 0.0
-        stays = period - cohort < self.ended - self.entry
+        # Nobody who never ended, or never entered, has a length of stay: the effect then lasts.
+        stays = (self.ended == NEVER) | (period - cohort < self.ended - self.entry)
         share = self.steady[outcome] * built_up * self.multiplier * np.where(stays, 1.0, 0.0)
         if not share.any():
             return np.zeros(len(self.unit_ids))
