@@ -1,1 +1,1 @@
-"""What the draw, or the order of entry, fixed before any outcome was seen."""
+"""What was fixed before any outcome was seen: who enrolled when, and who compares with whom."""
