@@ -8,20 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mtvp_eval.clock import quarter
+from mtvp_eval.data.cells import ReadingSettings
 from mtvp_eval.errors import CommandError
 from mtvp_eval.settings import Settings, load_yaml
 
 ESTIMATORS = ("callaway_santanna", "lottery")
 COVARIATES = ("log_list_size", "deprivation", "opslag_share", "urbanicity")
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingChoices:
-    """How numbers and dates of the extracts are written, where the files themselves leave it open."""
-
-    decimal: str | None
-    thousands: str | None
-    date_order: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +45,7 @@ class EstimationChoices:
     comparison: str
     covariates: tuple[str, ...]
     anticipation: int
+    min_comparison: int
     sensitivity: tuple[str, ...]
     event_first: int
     event_last: int
@@ -88,7 +81,7 @@ class EvaluationConfig:
     programme: str
     title: str
     simulated: bool
-    reading: ReadingChoices
+    reading: ReadingSettings
     draw: DrawChoices
     outcomes: OutcomeChoices
     estimation: EstimationChoices
@@ -128,8 +121,8 @@ class EvaluationConfig:
         )
 
 
-def _reading(settings: Settings) -> ReadingChoices:
-    return ReadingChoices(
+def _reading(settings: Settings) -> ReadingSettings:
+    return ReadingSettings(
         decimal=settings.text("decimal", None, choices=(",", ".")),
         thousands=settings.text("thousands", None, choices=(",", ".", " ", "none")),
         date_order=settings.text("date_order", None, choices=("day_first", "iso")),
@@ -165,6 +158,7 @@ def _estimation(settings: Settings) -> EstimationChoices:
         comparison=settings.text("comparison", "not_yet_enrolled", choices=("not_yet_enrolled", "never_enrolled")),
         covariates=settings.texts("covariates", ("log_list_size",), choices=COVARIATES),
         anticipation=settings.integer("anticipation", 0, low=0),
+        min_comparison=settings.integer("min_comparison", 5, low=2),
         sensitivity=settings.texts("sensitivity", (), choices=ESTIMATORS),
         event_first=first,
         event_last=last,

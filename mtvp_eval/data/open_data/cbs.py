@@ -51,7 +51,7 @@ class KeyFigures:
         if unknown:
             raise DataError(
                 f"{len(unknown)} municipalities have no key figures for 2015: {', '.join(sorted(unknown)[:5])}. "
-                "Add the change of name or division to data_dictionary/codes/vektis_divisions.csv."
+                "Add the change of name or division to data_dictionary/codes/open_data/vektis_divisions.csv."
             )
         at = np.array([place[name] for name in unit_ids])
         return KeyFigures(

@@ -1,4 +1,4 @@
-"""Read the code tables of the open-data sources (`data_dictionary/codes/*.csv`): sectors, divisions, breaks."""
+"""Read the code tables of the open-data sources (`data_dictionary/codes/open_data/*.csv`): sectors, divisions, breaks."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def read_code_table(codes: Path, name: str, columns: Sequence[str]) -> pd.DataFr
     DataError
         If the file or a column is missing.
     """
-    path = codes / f"{name}.csv"
+    path = codes / "open_data" / f"{name}.csv"
     if not path.is_file():
-        raise DataError(f"The code table {name}.csv is missing from data_dictionary/codes/.")
+        raise DataError(f"The code table {name}.csv is missing from data_dictionary/codes/open_data/.")
     table = pd.read_csv(path, sep=";", dtype=str, keep_default_na=False)
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise DataError(f"data_dictionary/codes/{name}.csv lacks the column(s) {', '.join(missing)}.")
+        raise DataError(f"data_dictionary/codes/open_data/{name}.csv lacks the column(s) {', '.join(missing)}.")
     return table
 
 
