@@ -259,7 +259,7 @@ def first_day(quarters: FloatArray) -> NDArray[np.datetime64]:
     """
     months = np.where(np.isnan(quarters), 0, np.nan_to_num(quarters) * 3 - 1970 * 12).astype("datetime64[M]")
     days = months.astype("datetime64[D]")
-    days[np.isnan(quarters)] = np.datetime64("NaT")
+    days[np.isnan(quarters)] = np.datetime64("NaT", "D")
     return days
 
 

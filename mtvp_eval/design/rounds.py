@@ -34,8 +34,9 @@ def standing(applications: Applications, rule: DrawRule, number: int) -> IntArra
 
 
 def sort_by_ticket(tickets: Keys, classes: IntArray) -> IntArray:
-    """Sort applicants (draws, n) by class, then lottery number: a row-wise sort of class | number | row in 64 bits.
+    """Sort applicants by class, then lottery number: a row-wise sort of class | number | row in 64 bits.
 
+    `tickets` has shape (draws, n), `classes` (n,).
     The numbers keep their high bits, 64 less those of class and row: 51 for 5,000 applicants in one class. Two that
     are equal in these bits (a chance of 5e-5 anywhere in 10,000 such draws) go by row. Overwrites `tickets`.
 
