@@ -99,16 +99,12 @@ def decide_decimal(
 ) -> Decision | Undecided:
     """Decide the decimal mark of a file from all its number columns; `whole` names those of whole numbers.
 
-    A setting decides first. Else a cell is evidence for a mark if it can be read with that mark only. Cells such as
-    ``1.234`` fit both readings; if nothing else decides, the file is refused.
+    A cell that can be read with one mark only decides. Cells such as ``1.234`` fit both readings: where nothing else
+    decides, or cells decide both ways, a setting does; without one the file is refused.
 
     >>> decide_decimal({"amount": ["1.234", "12,5"]}, frozenset(), ReadingSettings())
     Decision(form=',', basis='cells')
     """
-    if settings.decimal is not None:
-        return Decision(settings.decimal, "setting")
-    if settings.thousands in (",", "."):
-        return Decision("." if settings.thousands == "," else ",", "setting")
     kinds = {
         name: [_number_evidence(cell, name in whole, settings.thousands is None) for cell in levels]
         for name, levels in columns.items()
@@ -119,6 +115,9 @@ def decide_decimal(
         return Decision(sure.pop(), "cells")
     if not seen:
         return Decision(".", "not needed")
+    declared = settings.decimal or {",": ".", ".": ","}.get(settings.thousands or "")
+    if declared is not None:
+        return Decision(declared, "setting")
     if sure:
         rule, wanted = "Numbers must be written one way: here both . and , stand for decimals", ","
     else:
@@ -131,26 +130,30 @@ def decide_decimal(
 def decide_date_order(columns: Mapping[str, Levels], settings: ReadingSettings) -> Decision | Undecided:
     """Decide from all date columns of a file whether dates are ISO (yyyy-mm-dd) or day-first (dd-mm-yyyy).
 
+    Cells decide where they can; a setting does where they cannot; dates written month first are refused.
+
     >>> decide_date_order({"on": ["01-02-2023", "13-02-2023"]}, ReadingSettings())
     Decision(form='day_first', basis='cells')
     """
-    if settings.date_order is not None:
-        return Decision(settings.date_order, "setting")
     kinds = {name: [_date_evidence(cell) for cell in levels] for name, levels in columns.items()}
     seen = set().union(*kinds.values()) - {""}
     if not seen:
         return Decision("iso", "not needed")
+    if seen == {"iso"}:
+        return Decision("iso", "cells")
+    if seen <= {"same", "day_first", "open"} and seen != {"open"} and seen != {"open", "same"}:
+        return Decision("day_first", "cells")
     if "month_first" in seen:
         rule, wanted = "Dates must not be written month first", "month_first"
         advice = "Export dates as yyyy-mm-dd or dd-mm-yyyy."
-    elif "iso" in seen and len(seen) > 1:
+    elif settings.date_order is not None:
+        return Decision(settings.date_order, "setting")
+    elif "iso" in seen:
         rule, wanted = "Dates must be written one way: here some are yyyy-mm-dd and others are not", "iso"
         advice = "Export dates as yyyy-mm-dd or dd-mm-yyyy throughout."
-    elif "open" in seen and "day_first" not in seen and "iso" not in seen:
+    else:
         rule, wanted = "A date can be read day first or month first", "open"
         advice = "Set reading: date_order: day_first in evaluation.yaml, or export dates as yyyy-mm-dd."
-    else:
-        return Decision("iso" if seen == {"iso"} else "day_first", "cells")
     masks = {name: np.array([kind == wanted for kind in found], dtype=np.bool_) for name, found in kinds.items()}
     return Undecided(rule, advice, {name: mask for name, mask in masks.items() if mask.any()})
 
@@ -306,7 +309,8 @@ def _date_evidence(cell: Any) -> str:
 def _number_form(decimal: str, thousands: str | None) -> re.Pattern[str]:
     """Return the form of a number; a thousands mark stands between groups of three and is the same throughout."""
     other = "," if decimal == "." else "."
-    marks = {None: f"{re.escape(other)}'’{_GAPS}", "none": "", " ": _GAPS}.get(thousands, re.escape(thousands or ""))
+    declared = thousands if thousands != decimal else None  # a setting for other files of the region
+    marks = {None: f"{re.escape(other)}'’{_GAPS}", "none": "", " ": _GAPS}.get(declared, re.escape(declared or ""))
     grouped = rf"|\d{{1,3}}(?P<gap>[{marks}])\d{{3}}(?:(?P=gap)\d{{3}})*" if marks else ""
     return re.compile(rf"(?=[-−+]?\s*[.,]?\d)[-−+]?\s*(?:\d+{grouped})?(?:{re.escape(decimal)}\d+)?(?:[eE][-+]?\d+)?-?")
 

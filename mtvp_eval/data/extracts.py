@@ -35,15 +35,18 @@ class ReadingReport:
 
     def sentence(self) -> str:
         """Say in one line how the file was read."""
-        separator = {"": "", "\t": ", separator tab"}.get(self.separator, f", separator {self.separator}")
-        parts = [f"{self.file}: {self.rows} rows, {self.encoding}{separator}"]
+        marks = {";": "semicolon", ",": "comma", "\t": "tab", "|": "bar"}
+        parts = [f"{self.file}: {self.rows} rows", self.encoding]
+        if self.separator:
+            parts.append(f"separated by {marks[self.separator]}")
         for what, decision in (("decimal mark", self.decimal), ("dates", self.date_order)):
             if decision.basis != "not needed":
-                by = "from its cells" if decision.basis == "cells" else "by evaluation.yaml"
-                parts.append(f"{what} {decision.form} ({by})")
+                by = {"cells": "from its cells", "setting": "by evaluation.yaml"}.get(decision.basis, "see above")
+                names = {".": "point", ",": "comma", "iso": "yyyy-mm-dd", "day_first": "dd-mm-yyyy", "": "undecided"}
+                parts.append(f"{what} {names[decision.form]} ({by})")
         if self.not_supplied:
-            parts.append(f"not supplied: {', '.join(self.not_supplied)}")
-        return "; ".join(parts)
+            parts.append(f"without {' '.join(self.not_supplied)}")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
