@@ -57,7 +57,7 @@ def growth_factor(rho: float) -> float:
     >>> growth_factor(0.0)          # white noise: two means of four
     0.5
     >>> round(growth_factor(0.5), 4)
-    0.8284
+    0.8115
     """
     lag = np.abs(np.arange(4)[:, None] - np.arange(4))
     ahead = 4 + np.arange(4)[None, :] - np.arange(4)[:, None]

@@ -23,6 +23,10 @@ CAN_SUPPLY = (*SERIES, *SURVEYS, *MOVEMENTS)
 """Outcomes of which the simulator can supply the columns; registered_patients it always supplies."""
 
 
+MOST_PRACTICES = 9999
+"""Practices for which the range of made-up codes has room."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListSizes:
     """Lognormal list sizes: `mean` before the cut, drawn again where outside `least` to `most`."""
@@ -151,6 +155,8 @@ class RegionSettings:
 
 def _problems(s: RegionSettings) -> list[str]:
     problems = []
+    if s.practices > MOST_PRACTICES:
+        problems.append(f"it has more than {MOST_PRACTICES} practices, for which there are no made-up codes")
     if unknown := [name for name in s.supplied if name not in CAN_SUPPLY]:
         problems.append(f"it cannot supply {', '.join(f'{n} ({nearest(n, CAN_SUPPLY)})' for n in unknown)}")
     if "long_consult_share" in s.supplied and "consults_per_1000" not in s.supplied:
