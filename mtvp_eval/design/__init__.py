@@ -1,0 +1,1 @@
+"""What was fixed before any outcome was seen: who enrolled when, and who compares with whom."""

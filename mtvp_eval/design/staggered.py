@@ -1,0 +1,291 @@
+"""StaggeredDesign: who enrolled when, as observed, and who can be compared with whom (no draw is claimed)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, frozen
+from mtvp_eval.clock import NEVER
+from mtvp_eval.errors import DesignError
+
+Cell = tuple[int, int]
+"""Cohort and period, both on the integer clock."""
+
+
+class Comparison(StrEnum):
+    """Which units stand in for what would have happened without enrolment."""
+
+    NOT_YET_ENROLLED = "not_yet_enrolled"
+    NEVER_ENROLLED = "never_enrolled"
+
+
+class BasePeriod(StrEnum):
+    """From which period a lead is measured: the one before it, or the last one before enrolment."""
+
+    VARYING = "varying"
+    UNIVERSAL = "universal"
+
+
+class EntryRecord(Protocol):
+    """What a design reads from a panel: never an outcome."""
+
+    @property
+    def unit_ids(self) -> ObjectArray: ...  # noqa: D102
+    @property
+    def clock(self) -> IntArray: ...  # noqa: D102
+    @property
+    def entry(self) -> IntArray | None: ...  # noqa: D102
+    @property
+    def weight(self) -> FloatArray: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class EstimabilityRow:
+    """One cohort in one period: how many compare, and what identifies the effect (or why nothing does)."""
+
+    cohort: int
+    period: int
+    event_time: int
+    practices: int
+    patients: float
+    practices_comparing: int
+    patients_comparing: float
+    identified_by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StaggeredDesign:
+    """Hold the cohorts of n units over T periods and say which effects they can show.
+
+    Parameters
+    ----------
+    unit_ids : (n,) identifiers, unique.
+    entry : (n,) first enrolled period on the clock, ``clock.NEVER`` if none; an entry after the window counts as none.
+    clock : (T,) strictly increasing integer time.
+    comparison : units not yet enrolled (default), or never enrolled only.
+    anticipation : periods before entry in which an effect may already show, >= 0.
+    size : (n,) list size frozen before the first entry, patients; ones where not given.
+
+    Derived: ``cohorts`` (G,) entry periods in order, ``clock.NEVER`` last; ``cohort_index`` (n,) into them;
+    ``cohort_size`` (G,) units; ``cohort_patients`` (G,) summed sizes; ``control_only`` the cohort that serves only as
+    comparison: the never-enrolled, or the last to enroll where everybody does (periods from its entry on then show
+    nothing).
+
+    Raises
+    ------
+    DesignError
+        If shapes disagree, identifiers repeat, a unit is enrolled from the first period on (``from_panel`` leaves those
+        out and counts them), or fewer than two cohorts are left.
+
+    Example
+    -------
+    >>> ids, entry = np.array(["a", "b", "c"], dtype=object), np.array([3, 4, NEVER])
+    >>> design = StaggeredDesign(ids, entry, np.array([1, 2, 3, 4]))
+    >>> design.cohort_size.tolist(), design.comparison_units(3, 3).tolist()
+    ([1, 1, 1], [False, True, True])
+    >>> design.identified_cells()
+    ((3, 2), (3, 3), (3, 4), (4, 2), (4, 3), (4, 4))
+    """
+
+    unit_ids: ObjectArray
+    entry: IntArray
+    clock: IntArray
+    comparison: Comparison = Comparison.NOT_YET_ENROLLED
+    anticipation: int = 0
+    size: FloatArray = field(default_factory=lambda: np.empty(0))
+    always_enrolled: int = 0
+    cohorts: IntArray = field(init=False)
+    cohort_index: IntArray = field(init=False)
+    cohort_size: IntArray = field(init=False)
+    cohort_patients: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        clock = np.asarray(self.clock, dtype=np.int64)
+        entry = np.asarray(self.entry, dtype=np.int64)
+        size = np.asarray(self.size, dtype=np.float64)
+        if size.shape == (0,):
+            size = np.ones(len(self.unit_ids))
+        _refuse(self.unit_ids, entry, clock, size, self.anticipation)
+        entry = np.where(entry > clock[-1], NEVER, entry)
+        cohorts, index, count = np.unique(entry, return_inverse=True, return_counts=True)
+        if len(cohorts) < 2:
+            raise DesignError(
+                f"All {len(entry)} units share one entry, so nobody is left to compare with. "
+                "An effect needs units that enroll at another time, or never."
+            )
+        for name, value in (
+            ("comparison", Comparison(self.comparison)),
+            ("unit_ids", frozen(np.asarray(self.unit_ids, dtype=object))),
+            ("entry", frozen(entry)),
+            ("clock", frozen(clock)),
+            ("size", frozen(size)),
+            ("cohorts", frozen(cohorts)),
+            ("cohort_index", frozen(index.astype(np.int64))),
+            ("cohort_size", frozen(count.astype(np.int64))),
+            ("cohort_patients", frozen(np.bincount(index, weights=size))),
+        ):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_panel(
+        cls, panel: EntryRecord, comparison: Comparison = Comparison.NOT_YET_ENROLLED, anticipation: int = 0
+    ) -> StaggeredDesign:
+        """Build the design from a panel's recorded entries; units enrolled from the first period on are left out.
+
+        With anticipation of d periods, units that enroll within the first d + 1 periods have no clean base period and
+        are left out as well. Their number is kept in ``always_enrolled``.
+
+        Raises
+        ------
+        DesignError
+            If the panel carries no entries, or too few cohorts are left.
+        """
+        if panel.entry is None:
+            raise DesignError("The panel records no entry periods; give `entry`, with clock.NEVER for not enrolled.")
+        keep = panel.entry > panel.clock[0] + anticipation
+        return cls(
+            panel.unit_ids[keep], panel.entry[keep], panel.clock, comparison, anticipation,
+            np.asarray(panel.weight, dtype=np.float64)[keep], int((~keep).sum()),
+        )  # fmt: skip
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return len(self.unit_ids)
+
+    @property
+    def control_only(self) -> int:
+        """Cohort that serves only as comparison."""
+        return int(self.cohorts[-1])
+
+    @property
+    def usable(self) -> BoolArray:
+        """(T,) periods in which somebody is still untouched by the programme."""
+        return self.clock < self.control_only - self.anticipation
+
+    def base_period(self, cohort: int, period: int, base: BasePeriod = BasePeriod.VARYING) -> int | None:
+        """Return the period from which the change of a cell is measured, or None if the window holds none."""
+        before = self.clock + self.anticipation < cohort
+        if base is BasePeriod.VARYING and period < cohort - self.anticipation:
+            before = self.clock < period
+        return int(self.clock[before][-1]) if before.any() else None
+
+    def comparison_cohorts(self, cohort: int, period: int, base: BasePeriod = BasePeriod.VARYING) -> BoolArray:
+        """Return (G,) which cohorts compare with a cohort in a period: those untouched in it and in its base."""
+        start = self.base_period(cohort, period, base)
+        if start is None or not self.usable[np.searchsorted(self.clock, period)]:
+            return np.zeros(len(self.cohorts), dtype=np.bool_)
+        if self.comparison is Comparison.NEVER_ENROLLED:
+            return self.cohorts == self.control_only
+        return (self.cohorts > max(period, start) + self.anticipation) & (self.cohorts != cohort)
+
+    def comparison_units(self, cohort: int, period: int, base: BasePeriod = BasePeriod.VARYING) -> BoolArray:
+        """Return (n,) which units compare with a cohort in a period."""
+        return self.comparison_cohorts(cohort, period, base)[self.cohort_index]
+
+    def identified_cells(self, base: BasePeriod = BasePeriod.VARYING) -> tuple[Cell, ...]:
+        """Return the cells (cohort, period) with a base period and a comparison, leads included, in order."""
+        return tuple(
+            (int(g), int(t))
+            for g in self.cohorts[:-1]
+            for t in self.clock
+            if self.comparison_cohorts(int(g), int(t), base).any()
+        )
+
+    def post_cells(self) -> tuple[Cell, ...]:
+        """Return the identified cells at or after entry."""
+        return tuple((g, t) for g, t in self.identified_cells() if t >= g)
+
+    def restrict(self, keep: BoolArray) -> StaggeredDesign:
+        """Return the design of the kept units."""
+        return StaggeredDesign(
+            self.unit_ids[keep], self.entry[keep], self.clock, self.comparison, self.anticipation, self.size[keep],
+            self.always_enrolled,
+        )  # fmt: skip
+
+    def rows_in(self, unit_ids: ObjectArray) -> IntArray:
+        """Return (n,) the row of each of the design's units in another list of identifiers.
+
+        Raises
+        ------
+        DesignError
+            If units are missing there.
+        """
+        place = {unit: row for row, unit in enumerate(unit_ids.tolist())}
+        rows = np.array([place.get(unit, -1) for unit in self.unit_ids.tolist()], dtype=np.int64)
+        if (rows < 0).any():
+            raise DesignError(f"{int((rows < 0).sum())} of the design's {self.n_units} units are not in the panel.")
+        return rows
+
+    def weight_influence(
+        self,
+        cells: tuple[Cell, ...],
+        weights: FloatArray,
+        share_group: IntArray,
+        estimate: FloatArray,
+        *,
+        by_size: bool,
+    ) -> FloatArray:
+        r"""Return (n,) what estimated cohort shares add to the influence function of a weighted mean of cells.
+
+        .. math:: \psi_i = \frac{w_i}{p_{G_i}} \sum_{c: g(c)=G_i} a_c (ATT_c - \bar{ATT}_{s(c)}),
+                  \quad p_g = \overline{w 1\{G=g\}}
+
+        ``weights`` a (C,) are proportional to the shares within each label s of ``share_group`` (C,); the mean within a
+        label is subtracted. ``estimate`` (C,) holds the cells' effects. ``by_size`` counts patients, not practices.
+        Source: Callaway & Sant'Anna (2021), section 4.2; their terms in -p_g cancel, since the gaps sum to zero.
+        """
+        gap = np.zeros(len(cells))
+        for label in np.unique(share_group):
+            here = (share_group == label) & (weights != 0)
+            if here.any():
+                gap[here] = weights[here] * (estimate[here] - np.average(estimate[here], weights=weights[here]))
+        by_cohort = np.bincount(np.searchsorted(self.cohorts, [g for g, _ in cells]), gap, len(self.cohorts))
+        per_unit = self.size if by_size else np.ones(self.n_units)
+        total = self.cohort_patients if by_size else self.cohort_size
+        return self.n_units * per_unit * (by_cohort / total)[self.cohort_index]
+
+    def estimability(self) -> tuple[EstimabilityRow, ...]:
+        """Return, for every cohort and period, how many units and patients compare and what identifies the effect."""
+        return tuple(self._estimability())
+
+    def _estimability(self) -> Iterator[EstimabilityRow]:
+        for j, g in enumerate(self.cohorts[:-1]):
+            for t in self.clock:
+                against = self.comparison_cohorts(int(g), int(t))
+                reason = "" if against.any() else self._why_not(int(g), int(t))
+                yield EstimabilityRow(
+                    int(g), int(t), int(t - g), int(self.cohort_size[j]), float(self.cohort_patients[j]),
+                    int(self.cohort_size[against].sum()), float(self.cohort_patients[against].sum()),
+                    "not identified" if reason else "parallel trends", reason,
+                )  # fmt: skip
+
+    def _why_not(self, cohort: int, period: int) -> str:
+        if self.base_period(cohort, period) is None:
+            return "no earlier period to measure the change from"
+        return "every unit is enrolled or about to enroll: nobody is left to compare with"
+
+
+def _refuse(unit_ids: ObjectArray, entry: IntArray, clock: IntArray, size: FloatArray, anticipation: int) -> None:
+    n, problems = len(unit_ids), []
+    if entry.shape != (n,) or size.shape != (n,):
+        problems.append(f"{n} units, but entries of shape {entry.shape} and sizes of shape {size.shape}")
+    elif not bool(np.all(np.isfinite(size) & (size > 0))):
+        problems.append("sizes must be finite and positive")
+    repeated = n - len(set(unit_ids.tolist()))
+    if repeated:
+        problems.append(f"{repeated} unit identifiers repeat")
+    if anticipation < 0:
+        problems.append(f"anticipation is {anticipation} periods; it cannot be negative")
+    if len(clock) < 2 or bool(np.any(np.diff(clock) <= 0)):
+        problems.append("the clock needs at least two periods in increasing order")
+    elif (early := int((entry <= clock[0] + anticipation).sum())) > 0:
+        problems.append(f"{early} units have no period before enrolment; from_panel leaves those out and counts them")
+    if problems:
+        raise DesignError("The design is not usable: " + "; ".join(problems) + ".")

@@ -1,0 +1,1 @@
+"""What we want to know; made from a design only, never from an outcome."""

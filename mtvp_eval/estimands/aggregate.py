@@ -1,0 +1,194 @@
+"""Averages and totals of cell effects, made from a design only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mtvp_eval.arrays import FloatArray
+from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
+from mtvp_eval.errors import NotIdentifiedError
+from mtvp_eval.estimands.estimand import Estimand, Weighting
+
+
+def overall(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE) -> Estimand:
+    """Return the mean over all identified cells at or after entry, weighted by cohort size.
+
+    Raises
+    ------
+    NotIdentifiedError
+        If no cell at or after entry is identified.
+
+    Example
+    -------
+    >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
+    >>> overall(design).cells, overall(design).weights
+    (((2, 2), (2, 3)), (0.5, 0.5))
+    """
+    return share_mean(design, "overall", weighting, _post(design), "mean over all enrolled cohorts and periods")
+
+
+def by_cohort(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE) -> tuple[Estimand, ...]:
+    """Return each cohort's plain mean over its identified periods from entry on."""
+    cells = _post(design)
+    return tuple(
+        share_mean(
+            design, "cohort", weighting, [c for c in cells if c[0] == g], f"mean since entry of cohort {g}", cohort=g
+        )
+        for g in sorted({g for g, _ in cells})
+    )
+
+
+def by_calendar(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE) -> tuple[Estimand, ...]:
+    """Return each period's mean over the cohorts enrolled by then, weighted by cohort size."""
+    cells = _post(design)
+    return tuple(
+        share_mean(
+            design, "calendar", weighting, [c for c in cells if c[1] == t], f"mean over the enrolled in {t}", period=t
+        )
+        for t in sorted({t for _, t in cells})
+    )
+
+
+def event_study(
+    design: StaggeredDesign,
+    weighting: Weighting = Weighting.PRACTICE,
+    base: BasePeriod = BasePeriod.VARYING,
+    balanced: int | None = None,
+) -> tuple[Estimand, ...]:
+    """Return the mean at each event time, leads included, weighted by cohort size.
+
+    ``balanced`` keeps only the cohorts seen at least that long after entry, and only event times up to it: from entry
+    on the path is then not moved by a changing set of cohorts.
+
+    Raises
+    ------
+    NotIdentifiedError
+        If no cohort is seen that long.
+
+    Example
+    -------
+    >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 3, 9]), np.array([1, 2, 3, 4]))
+    >>> [(e.event_time, len(e.cells)) for e in event_study(design)]
+    [(-1, 1), (0, 2), (1, 2), (2, 1)]
+    >>> [(e.event_time, len(e.cells)) for e in event_study(design, balanced=1)]
+    [(-1, 1), (0, 2), (1, 2)]
+    """
+    cells: Sequence[Cell] = design.identified_cells(base)
+    if balanced is not None:
+        first, last = int(design.clock[0]), int(design.clock[design.usable][-1])
+        shortest = balanced - last + first  # from here on every kept cohort could be observed
+        cells = [(g, t) for g, t in cells if last - g >= balanced and shortest <= t - g <= balanced]
+    if not cells:
+        raise NotIdentifiedError(_nothing("event_study"))
+    return tuple(
+        share_mean(
+            design,
+            "event_study",
+            weighting,
+            [c for c in cells if c[1] - c[0] == e],
+            f"mean at event time {e}",
+            event_time=e,
+        )
+        for e in sorted({t - g for g, t in cells})
+    )
+
+
+def overall_cohort(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE) -> Estimand:
+    """Return the mean of the cohorts' means, weighted by cohort size: every enrolled unit counts once."""
+    parts = by_cohort(design, weighting)
+    size = _cohort_share(design, weighting, [p.cohort or 0 for p in parts])
+    return _mean_of("overall_cohort", parts, size / size.sum(), "mean over enrolled units", one_group=True)
+
+
+def overall_event(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE) -> Estimand:
+    """Return the plain mean of the event study from entry on: every length of exposure counts once."""
+    parts = [p for p in event_study(design, weighting) if (p.event_time or 0) >= 0]
+    if not parts:
+        raise NotIdentifiedError(_nothing("overall_event"))
+    return _mean_of("overall_event", parts, np.full(len(parts), 1 / len(parts)), "mean over lengths of exposure")
+
+
+def overall_calendar(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE) -> Estimand:
+    """Return the plain mean of the calendar effects: every period counts once."""
+    parts = by_calendar(design, weighting)
+    return _mean_of("overall_calendar", parts, np.full(len(parts), 1 / len(parts)), "mean over periods")
+
+
+def money_total(design: StaggeredDesign) -> Estimand:
+    r"""Return the total over the identified cells at or after entry, in patient-periods.
+
+    .. math:: \theta = \sum_{(g,t)\ \text{identified},\ t \ge g} N^{pat}_g \, ATT(g,t)
+
+    Patients are the frozen list sizes of the cohort: known numbers, not estimated shares. Each cell counts one period;
+    nothing is extrapolated to other cohorts, periods or a year.
+
+    Example
+    -------
+    >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3]),
+    ...     size=np.array([2000.0, 3000.0, 2500.0]))
+    >>> money_total(design).weights
+    (5000.0, 5000.0)
+    """
+    cells = _post(design)
+    patients = _cohort_share(design, Weighting.PATIENT, [g for g, _ in cells])
+    return Estimand(
+        "money_total", Weighting.PATIENT, tuple(cells), tuple(patients.tolist()), "total over observed patient-periods"
+    )
+
+
+def share_mean(
+    design: StaggeredDesign,
+    name: str,
+    weighting: Weighting,
+    cells: Sequence[Cell],
+    description: str,
+    *,
+    cohort: int | None = None,
+    period: int | None = None,
+    event_time: int | None = None,
+) -> Estimand:
+    """Return the mean over cells weighted by cohort size (practices or patients), shares estimated by the sample.
+
+    Raises
+    ------
+    NotIdentifiedError
+        If there is no cell.
+    """
+    if not cells:
+        raise NotIdentifiedError(_nothing(name))
+    size = _cohort_share(design, weighting, [g for g, _ in cells])
+    weights = tuple((size / size.sum()).tolist())
+    return Estimand(
+        name, weighting, tuple(cells), weights, description,
+        cohort=cohort, period=period, event_time=event_time, share_group=(0,) * len(cells),
+    )  # fmt: skip
+
+
+def _mean_of(
+    name: str, parts: Sequence[Estimand], factor: FloatArray, description: str, *, one_group: bool = False
+) -> Estimand:
+    cells = tuple(cell for p in parts for cell in p.cells)
+    weights = tuple(float(f) * w for p, f in zip(parts, factor, strict=True) for w in p.weights)
+    group = tuple(0 if one_group else j for j, p in enumerate(parts) for _ in p.cells)
+    return Estimand(name, parts[0].weighting, cells, weights, description, share_group=group)
+
+
+def _post(design: StaggeredDesign) -> list[Cell]:
+    cells = list(design.post_cells())
+    if not cells:
+        raise NotIdentifiedError(_nothing("overall"))
+    return cells
+
+
+def _cohort_share(design: StaggeredDesign, weighting: Weighting, cohorts: Sequence[int]) -> FloatArray:
+    total = design.cohort_patients if weighting is Weighting.PATIENT else design.cohort_size.astype(np.float64)
+    return total[np.searchsorted(design.cohorts, cohorts)]
+
+
+def _nothing(name: str) -> str:
+    return (
+        f"Estimand {name} has no identified cell: no cohort has both a period before its entry and units that are "
+        "still untouched in a period after it. StaggeredDesign.estimability() shows why, cell by cell."
+    )

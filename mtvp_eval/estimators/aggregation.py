@@ -1,0 +1,53 @@
+"""Turn cell effects into the declared estimands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mtvp_eval.design.staggered import StaggeredDesign
+from mtvp_eval.errors import NotIdentifiedError
+from mtvp_eval.estimands.estimand import Estimand, Weighting
+from mtvp_eval.estimators.results import EffectEstimates, EffectKey
+
+
+def aggregate(
+    cells: EffectEstimates, design: StaggeredDesign, estimands: Sequence[Estimand], *, estimated_shares: bool = True
+) -> EffectEstimates:
+    """Return the estimands of every outcome in ``cells``, which holds att_gt entries of one weighting.
+
+    ``estimated_shares`` adds the influence of cohort shares estimated by the sample (superpopulation); a design whose
+    cohort sizes are taken as given has none.
+
+    Raises
+    ------
+    NotIdentifiedError
+        If an estimand puts weight on a cell that was not estimated, or asks for another weighting than the cells have.
+    """
+    outcomes = tuple(dict.fromkeys(k.outcome for k in cells.index))
+    place = {
+        (k.outcome, k.weighting, k.cohort, k.period): j for j, k in enumerate(cells.index) if k.estimand == "att_gt"
+    }
+    weights = np.zeros((len(outcomes) * len(estimands), len(cells)))
+    influence = np.zeros((cells.n_units, len(weights)))
+    index: list[EffectKey] = []
+    for outcome in outcomes:
+        unit = next(k.unit_of_measure for k in cells.index if k.outcome == outcome)
+        for e in estimands:
+            columns = [place.get((outcome, e.weighting, g, t)) for g, t in e.cells]
+            found = [c for c in columns if c is not None]
+            if len(found) < len(columns):
+                raise NotIdentifiedError(
+                    f"Estimand {e.name} ({e.weighting}) needs {len(columns) - len(found)} cells of {outcome} that were "
+                    "not estimated; estimate them, or declare the estimand on the identified cells."
+                )
+            row = len(index)
+            np.add.at(weights[row], found, e.weights)
+            if estimated_shares and e.share_group:
+                influence[:, row] = design.weight_influence(
+                    e.cells, np.array(e.weights), np.array(e.share_group), cells.estimate[found],
+                    by_size=e.weighting is Weighting.PATIENT,
+                )  # fmt: skip
+            index.append(EffectKey.of(e, outcome, unit))
+    return cells.combine(index, weights, influence if estimated_shares else None)

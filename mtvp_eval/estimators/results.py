@@ -1,0 +1,280 @@
+"""EffectEstimates: K estimates and one influence function per unit; closed under linear maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, frozen
+from mtvp_eval.clock import quarter_label
+from mtvp_eval.errors import EstimationError
+from mtvp_eval.estimands.estimand import Estimand, Population, Weighting
+from mtvp_eval.estimators import variance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FIRST_QUARTER = 4 * 1900
+"""Clock values from here on are quarters, not years or plain counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class EffectKey:
+    """Say what one estimate is: outcome, estimand and the coordinates it fixes (integer clock)."""
+
+    outcome: str
+    estimand: str
+    weighting: Weighting = Weighting.PRACTICE
+    population: Population = Population.TREATED
+    cohort: int | None = None
+    period: int | None = None
+    event_time: int | None = None
+    unit_of_measure: str = ""
+
+    @classmethod
+    def of(cls, estimand: Estimand, outcome: str, unit_of_measure: str = "") -> EffectKey:
+        """Return the key of an estimand for one outcome."""
+        e = estimand
+        return cls(outcome, e.name, e.weighting, e.population, e.cohort, e.period, e.event_time, unit_of_measure)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class EffectEstimates:
+    r"""Hold K estimates with one influence value per unit: :math:`\hat V = \psi'\psi/n^2`.
+
+    Parameters
+    ----------
+    index : K keys.
+    estimate : (K,).
+    unit_ids : (n,).
+    influence : (n, K) without any small-sample factor; zero for units outside an estimate.
+    stratum : (n,) integer from 0: cohort within block; for the HC2 factor and its degrees of freedom.
+    cluster : (n,) unit of assignment above the unit, or None.
+    sampling : design (the draw is random) or superpopulation (the units are a sample).
+    correction : none, hc2 (factor m/(m - 1) a stratum) or cr1 (factor C/(C - 1)); applied by ``covariance``, once.
+    method : name of the estimator.
+    no_error : K reasons why an estimate has no standard error; None where it has one.
+    member : (n, K) units that belong to an estimate, where not all do (missing periods, stacked designs).
+    notes : sentences for the reader.
+
+    Raises
+    ------
+    EstimationError
+        If shapes disagree.
+
+    Example
+    -------
+    >>> effects = EffectEstimates((EffectKey("consults", "overall"),), np.array([-8.0]),
+    ...     np.array(["a", "b"], dtype=object), np.array([[3.0], [-3.0]]), np.array([0, 0]))
+    >>> float(effects.std_error()[0].round(4)), effects.combine(effects.index, np.array([[0.5]])).estimate.tolist()
+    (2.1213, [-4.0])
+    """
+
+    index: tuple[EffectKey, ...]
+    estimate: FloatArray
+    unit_ids: ObjectArray
+    influence: FloatArray
+    stratum: IntArray
+    cluster: ObjectArray | None = None
+    sampling: str = "superpopulation"
+    correction: str = "none"
+    method: str = ""
+    no_error: tuple[str | None, ...] = ()
+    member: BoolArray | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        n, K = len(self.unit_ids), len(self.index)
+        if not self.no_error:
+            object.__setattr__(self, "no_error", (None,) * K)
+        shapes = (np.shape(self.estimate), np.shape(self.influence), np.shape(self.stratum), len(self.no_error))
+        if shapes != ((K,), (n, K), (n,), K):
+            raise EstimationError(f"{K} estimates for {n} units do not fit arrays of shapes {shapes}.")
+        for name in ("estimate", "unit_ids", "influence", "stratum", "cluster", "member"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, frozen(np.asarray(value)))
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return len(self.unit_ids)
+
+    def covariance(self) -> FloatArray:
+        """Return the (K, K) covariance under the declared correction; rows without a standard error are NaN."""
+        matrix = variance.covariance(self._scaled(), self.cluster) * self._cr1()
+        bad = np.array([reason is not None for reason in self.no_error], dtype=np.bool_)
+        matrix[bad, :] = np.nan
+        matrix[:, bad] = np.nan
+        return matrix
+
+    def std_error(self) -> FloatArray:
+        """Return the (K,) standard errors under the declared correction; NaN where there is a reason for none."""
+        errors = np.sqrt(variance.variance(self._scaled(), self.cluster) * self._cr1())
+        return np.where([reason is None for reason in self.no_error], errors, np.nan)
+
+    def df(self) -> FloatArray:
+        """Return the (K,) degrees of freedom of the standard errors; infinite where the normal is used."""
+        if self.correction == "hc2":
+            return variance.satterthwaite_df(self._scaled(), self.stratum, self.member, self.cluster)
+        if self.correction == "cr1":
+            return np.full(len(self), self.n_clusters - 1.0)
+        return np.full(len(self), np.inf)
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters; of units where no cluster is declared."""
+        return self.n_units if self.cluster is None else len(set(self.cluster.tolist()))
+
+    def with_correction(self, correction: str) -> EffectEstimates:
+        """Return the same effects with another declared correction of the variance.
+
+        Raises
+        ------
+        EstimationError
+            If the correction is not none, hc2 or cr1.
+        """
+        if correction not in ("none", "hc2", "cr1"):
+            raise EstimationError(f"Unknown correction {correction}; use none, hc2 or cr1.")
+        return replace(self, correction=correction)
+
+    def with_units(self, unit_of_measure: dict[str, str]) -> EffectEstimates:
+        """Return the same effects with the unit of measure of each outcome written into the index."""
+        keys = (replace(k, unit_of_measure=unit_of_measure.get(k.outcome, k.unit_of_measure)) for k in self.index)
+        return replace(self, index=tuple(keys))
+
+    def combine(
+        self, index: Sequence[EffectKey], weights: FloatArray, weight_influence: FloatArray | None = None
+    ) -> EffectEstimates:
+        r"""Return linear combinations :math:`A\hat\theta` with influence :math:`\psi A'` (+ that of estimated weights).
+
+        ``weights`` A is (J, K) for J new keys; ``weight_influence`` (n, J). An estimate without a standard error passes
+        its reason to every combination that gives it weight.
+
+        Raises
+        ------
+        EstimationError
+            If shapes disagree, or a weighted estimate is not finite.
+        """
+        A = np.asarray(weights, dtype=np.float64)
+        if A.shape != (len(index), len(self)):
+            raise EstimationError(
+                f"{len(index)} combinations of {len(self)} estimates need weights of that shape, not {A.shape}."
+            )
+        used = A != 0
+        finite = np.isfinite(self.estimate)
+        if bool((used & ~finite).any()):
+            raise EstimationError(f"{int((used & ~finite).any(axis=0).sum())} estimates with weight are not finite.")
+        influence = self.influence @ A.T
+        if weight_influence is not None:
+            influence = influence + weight_influence
+        reasons = tuple(
+            next((r for r, w in zip(self.no_error, row, strict=True) if w and r is not None), None) for row in used
+        )
+        member = None if self.member is None else self.member.astype(np.float64) @ used.T.astype(np.float64) > 0
+        return replace(
+            self, index=tuple(index), estimate=A @ np.where(finite, self.estimate, 0.0), influence=influence,
+            no_error=reasons, member=member,
+        )  # fmt: skip
+
+    @staticmethod
+    def stack(*effects: EffectEstimates, sampling: str | None = None, correction: str | None = None) -> EffectEstimates:
+        """Return several sets of effects as one object with their joint covariance; see ``stacking.stack``."""
+        from mtvp_eval.estimators.stacking import stack
+
+        return stack(*effects, sampling=sampling, correction=correction)
+
+    def select(self, **criteria: Any) -> EffectEstimates:
+        """Return the entries whose key has the given values, for example ``select(estimand="overall")``.
+
+        Raises
+        ------
+        EstimationError
+            If a criterion is no part of a key, or nothing fits.
+        """
+        unknown = set(criteria) - {f.name for f in fields(EffectKey)}
+        if unknown:
+            raise EstimationError(f"Effects are not indexed by {', '.join(sorted(unknown))}.")
+        kept = [j for j, k in enumerate(self.index) if all(getattr(k, name) == v for name, v in criteria.items())]
+        if not kept:
+            raise EstimationError(f"No effect has {', '.join(f'{k} = {v}' for k, v in criteria.items())}.")
+        return self.take(kept)
+
+    def take(self, rows: Sequence[int]) -> EffectEstimates:
+        """Return the entries at the given places, in that order."""
+        rows = list(rows)
+        return replace(
+            self, index=tuple(self.index[j] for j in rows), estimate=self.estimate[rows],
+            influence=self.influence[:, rows], no_error=tuple(self.no_error[j] for j in rows),
+            member=None if self.member is None else self.member[:, rows],
+        )  # fmt: skip
+
+    def to_frame(self, level: float = 0.95) -> pd.DataFrame:
+        """Return one tidy row per estimate: key, estimate, std_error, df, interval, its method, and a note."""
+        import pandas as pd
+
+        half, df, error = self._half_width(level), self.df(), self.std_error()
+        rows = [
+            {
+                "outcome": k.outcome, "estimand": k.estimand, "weighting": str(k.weighting),
+                "population": str(k.population),
+                "cohort": period_label(k.cohort), "period": period_label(k.period), "event_time": k.event_time,
+                "unit": k.unit_of_measure, "estimate": self.estimate[j], "std_error": error[j], "df": df[j],
+                "ci_low": self.estimate[j] - half[j], "ci_high": self.estimate[j] + half[j],
+                "ci_method": self.ci_method if self.no_error[j] is None else "none", "note": self.no_error[j] or "",
+            }
+            for j, k in enumerate(self.index)
+        ]  # fmt: skip
+        return pd.DataFrame(rows).astype({"event_time": "Int64"})
+
+    @property
+    def ci_method(self) -> str:
+        """Name of the interval that ``to_frame`` shows."""
+        spread = {"none": "influence function", "hc2": "HC2 by cohort", "cr1": "CR1"}[self.correction]
+        return f"{spread}, {'normal' if self.correction == 'none' else 't'}" + (
+            ", clustered" if self.cluster is not None else ""
+        )
+
+    def __repr__(self) -> str:
+        return f"{self._title()}\n{self.to_frame().to_string(index=False, max_rows=24)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self._title()}</p>{self.to_frame().to_html(index=False, max_rows=24)}"
+
+    def _title(self) -> str:
+        head = self.method or "Effects"
+        return f"{head}: {len(self)} estimates, {self.n_units} units, {self.sampling}, {self.ci_method}"
+
+    def _scaled(self) -> FloatArray:
+        if self.correction != "hc2":
+            return self.influence
+        return self.influence * variance.hc2_scale(self.stratum, self.member, self.cluster)
+
+    def _cr1(self) -> float:
+        C = self.n_clusters
+        return C / (C - 1) if self.correction == "cr1" else 1.0
+
+    def _half_width(self, level: float) -> FloatArray:
+        from scipy.stats import norm, t
+
+        df, tail = self.df(), 0.5 + level / 2
+        usable = np.isfinite(df) & (df > 0)
+        quantile = np.where(usable, t.ppf(tail, np.where(usable, df, 1.0)), norm.ppf(tail))
+        return np.asarray(quantile * self.std_error(), dtype=np.float64)
+
+
+def period_label(clock: int | None) -> str:
+    """Return the label of a clock value: quarters as 2023Q2, years and counts as they are, nothing for None.
+
+    >>> period_label(8093), period_label(2023), period_label(None)
+    ('2023Q2', '2023', '')
+    """
+    if clock is None:
+        return ""
+    return quarter_label(clock) if clock >= _FIRST_QUARTER else str(clock)

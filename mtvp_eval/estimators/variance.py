@@ -1,0 +1,96 @@
+"""Variances of influence functions: plain, clustered, with the HC2 factor, and their degrees of freedom."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray
+
+
+def cluster_sums(influence: FloatArray, cluster: ObjectArray | None) -> FloatArray:
+    r"""Return the sums of influence values within clusters, (C, K); the values themselves without clusters.
+
+    >>> cluster_sums(np.array([[1.0], [2.0], [4.0]]), np.array(["a", "b", "a"], dtype=object)).tolist()
+    [[5.0], [2.0]]
+    """
+    if cluster is None:
+        return influence
+    _, code = np.unique(cluster.astype(str), return_inverse=True)
+    total = np.zeros((int(code.max()) + 1, influence.shape[1]))
+    np.add.at(total, code, influence)
+    return total
+
+
+def hc2_scale(stratum: IntArray, member: BoolArray | None, cluster: ObjectArray | None) -> FloatArray:
+    r"""Return :math:`\sqrt{m_s/(m_s-1)}` for each unit's stratum s: (n, 1), or (n, K) where members differ by column.
+
+    ``m_s`` counts the units (clusters, if given) of a stratum that belong to the column. With influence values centred
+    at stratum means the scaled square is Neyman's variance, which is HC2 of the saturated regression. A stratum of one
+    keeps the factor 1: an estimate that leans on it carries a reason instead of a standard error.
+
+    >>> hc2_scale(np.array([0, 0, 1]), None, None).ravel().round(6).tolist()
+    [1.414214, 1.414214, 1.0]
+    """
+    columns = np.ones((len(stratum), 1), dtype=np.bool_) if member is None else member
+    count = _members(stratum, columns, cluster)
+    factor = np.sqrt(np.where(count > 1, count / np.maximum(count - 1, 1), 1.0))
+    return np.asarray(factor[stratum], dtype=np.float64)
+
+
+def covariance(influence: FloatArray, cluster: ObjectArray | None) -> FloatArray:
+    r"""Return :math:`\sum_c s_c s_c' / n^2` with s_c the cluster sums of the influence values, (K, K)."""
+    sums = cluster_sums(influence, cluster)
+    return sums.T @ sums / len(influence) ** 2
+
+
+def variance(influence: FloatArray, cluster: ObjectArray | None) -> FloatArray:
+    """Return the diagonal of ``covariance`` without forming it, (K,)."""
+    sums = cluster_sums(influence, cluster)
+    return np.einsum("ck,ck->k", sums, sums) / len(influence) ** 2
+
+
+def satterthwaite_df(
+    influence: FloatArray, stratum: IntArray, member: BoolArray | None, cluster: ObjectArray | None
+) -> FloatArray:
+    r"""Return Satterthwaite's degrees of freedom of each variance, (K,).
+
+    .. math:: df = \frac{(\sum_s v_s)^2}{\sum_s v_s^2 / (m_s - 1)}
+
+    with v_s the part of the variance that stratum s contributes and m_s its units (clusters). Where clusters cross
+    strata the parts are not independent and df = C - 1.
+    Source: Satterthwaite (1946); Welch (1947) for two strata.
+    """
+    if cluster is not None:
+        _, code = np.unique(cluster.astype(str), return_inverse=True)
+        pairs = np.unique(np.column_stack([code, stratum]), axis=0)
+        if len(pairs) > code.max() + 1:
+            return np.full(influence.shape[1], float(code.max()))
+        influence, stratum_of = cluster_sums(influence, cluster), pairs[:, 1]
+        columns = (
+            np.ones((len(influence), 1), dtype=np.bool_)
+            if member is None
+            else cluster_sums(member.astype(np.float64), cluster) > 0
+        )
+    else:
+        stratum_of = stratum
+        columns = np.ones((len(influence), 1), dtype=np.bool_) if member is None else member
+    count = _members(stratum_of, columns, None)
+    part = np.zeros((int(stratum_of.max()) + 1, influence.shape[1]))
+    np.add.at(part, stratum_of, influence**2)
+    spread = np.where(count > 1, part**2 / np.maximum(count - 1, 1), part**2).sum(axis=0)
+    total = part.sum(axis=0)
+    return np.where(spread > 0, total**2 / np.where(spread > 0, spread, 1.0), np.nan)
+
+
+def _members(stratum: IntArray, columns: BoolArray, cluster: ObjectArray | None) -> IntArray:
+    """Return (S, columns) the number of units, or of distinct clusters, in each stratum."""
+    total = np.zeros((int(stratum.max()) + 1, columns.shape[1]), dtype=np.int64)
+    if cluster is None:
+        np.add.at(total, stratum, columns)
+        return total
+    _, code = np.unique(cluster.astype(str), return_inverse=True)
+    pairs, place = np.unique(np.column_stack([code, stratum]), axis=0, return_inverse=True)
+    present = np.zeros((len(pairs), columns.shape[1]), dtype=np.bool_)
+    np.logical_or.at(present, place.ravel(), columns)
+    np.add.at(total, pairs[:, 1], present)
+    return total

@@ -1,0 +1,1 @@
+"""From effects and their influence functions to intervals, bands and p-values."""
