@@ -22,7 +22,10 @@ FRAMES: dict[str, tuple[str, ...]] = {
     "missing": ("outcome", "cohort", "event_time", "units", "share"),
     "known_breaks": ("break", "first_period", "last_period", "outcomes", "what", "source"),
     "cohorts": ("cohort", "units", "patients"),
-    "estimability": ("cohort", "period", "event_time", "treated", "comparison", "basis", "reason"),
+    "estimability": (
+        *("cohort", "period", "event_time", "practices", "patients", "practices_comparing", "patients_comparing"),
+        *("identified_by", "reason"),
+    ),
     "trends": ("outcome", "cohort", "period", "units", "patients", "mean"),
     "effects": (
         *("outcome", "estimand", "weighting", "population", "cohort", "period", "event_time", "unit", "estimate"),
@@ -74,8 +77,8 @@ class Priced:
 class MoneyInputs:
     """Net benefit as frames (see `MONEY_FRAMES`), observed horizon only.
 
-    Amounts are gains of the party or perspective (a loss is negative), in `currency` of `price_year`; `not_computed`
-    names those of the nine points of the insurer's page that this evaluation does not hold.
+    Amounts are gains of the party or perspective (a loss is negative), in `currency` of `price_year`; those of `lines`
+    are the payer's, undiscounted. `not_computed` names what the insurer's page should hold and this evaluation lacks.
     """
 
     perspectives: pd.DataFrame
@@ -91,19 +94,19 @@ class MoneyInputs:
     currency: str = "EUR"
     discounting: str = ""
     priced: Priced | None = None
+    not_computed: tuple[str, ...] = ("stranded", "tornado", "contract", "measure_next", "benchmark")
 
     def __post_init__(self) -> None:
         _require_columns(self, MONEY_FRAMES)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ReportInputs:
     """Hold all a report shows of one region's evaluation.
 
     Frames have at least the columns of `FRAMES`. Cohorts and periods are labels (``2023Q2``); the cohort that never
-    enters is ``never``. `basis` of an estimable cell is ``lottery``, ``trends`` or ``none`` (with `reason`). `effects`
-    holds every estimand of every outcome in both weightings; `band_low`, `band_high` are simultaneous over the
-    event times of one outcome. `draw` declares the rules of the draw, term -> value, in the order shown.
+    enters is ``never``. `effects` holds every estimand of every outcome in both weightings; `band_low`, `band_high` are
+    simultaneous over the event times of one outcome. `draw` declares the rules of the draw, term -> value.
     `manifest` is the byte-stable part of the provenance. `money` is None when `money_refused` says why.
 
     Raises
@@ -131,6 +134,7 @@ class ReportInputs:
     money: MoneyInputs | None = None
     money_refused: str = ""
     headline_method: str = "callaway_santanna"
+    headline_weighting: str = "practice"
     headline_covariates: tuple[str, ...] = ()
     level: float = 0.95
     min_patients: int = 10

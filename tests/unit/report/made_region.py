@@ -111,24 +111,23 @@ def made_effects() -> pd.DataFrame:
 
 
 def made_estimability() -> pd.DataFrame:
-    rows = []
     entering = [c for c in COHORTS if c != "never"]
+    rows = []
     for cohort in entering:
-        for period in PERIODS:
-            t, entry = quarter(period), quarter(cohort)
-            if t < quarter("2023Q2"):
-                continue
-            waiting = sum(COHORTS[c][0] for c in entering if quarter(c) > t)
-            basis = "lottery" if waiting and t >= entry else ("trends" if t >= entry else "none")
+        for period in PERIODS[1:]:
+            t = quarter(period)
+            against = [c for c in entering if quarter(c) > t and c != cohort]
             rows.append(
                 {
                     "cohort": cohort,
                     "period": period,
-                    "event_time": t - entry,
-                    "treated": COHORTS[cohort][0],
-                    "comparison": waiting,
-                    "basis": basis if waiting else "none",
-                    "reason": "" if waiting else "no practice is still waiting",
+                    "event_time": t - quarter(cohort),
+                    "practices": COHORTS[cohort][0],
+                    "patients": float(COHORTS[cohort][1]),
+                    "practices_comparing": sum(COHORTS[c][0] for c in against),
+                    "patients_comparing": float(sum(COHORTS[c][1] for c in against)),
+                    "identified_by": "parallel trends" if against else "not identified",
+                    "reason": "" if against else "every unit is enrolled or about to enroll",
                 }
             )
     return pd.DataFrame(rows)
