@@ -1,0 +1,163 @@
+"""What a report needs of an evaluation, as small frames and records; nothing here knows a practice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mtvp_eval.arrays import FloatArray
+from mtvp_eval.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Texts = Mapping[str, str]
+"""A text by language: ``{"nl": ..., "en": ...}``."""
+
+FRAMES: dict[str, tuple[str, ...]] = {
+    "lineage": ("step", "reason", "units", "lost"),
+    "not_supplied": ("outcome", "reason"),
+    "findings": ("table", "finding", "rows"),
+    "missing": ("outcome", "cohort", "event_time", "units", "share"),
+    "known_breaks": ("break", "first_period", "last_period", "outcomes", "what", "source"),
+    "cohorts": ("cohort", "units", "patients"),
+    "estimability": (
+        *("cohort", "period", "event_time", "practices", "patients", "practices_comparing", "patients_comparing"),
+        *("identified_by", "reason"),
+    ),
+    "trends": ("outcome", "cohort", "period", "units", "patients", "mean"),
+    "effects": (
+        *("outcome", "estimand", "weighting", "population", "cohort", "period", "event_time", "unit", "estimate"),
+        *("std_error", "df", "ci_low", "ci_high", "ci_method", "note", "band_low", "band_high"),
+    ),
+    "robustness": (
+        *("method", "outcome", "weighting", "estimate", "std_error", "df", "ci_low", "ci_high", "ci_method", "note"),
+    ),
+}
+"""Columns of each frame of `ReportInputs`; more columns are allowed and ignored."""
+
+MONEY_FRAMES: dict[str, tuple[str, ...]] = {
+    "perspectives": (
+        *("perspective", "total", "per_patient_year", "ci_low", "ci_high", "probability_positive"),
+        "std_error",
+    ),
+    "lines": ("line", "label", "payer", "receiver", "sector", "kind", "evidence", "year", "amount"),
+    "party_years": ("party", "year", "amount"),
+    "parties": ("party", "pays", "receives", "resource_cost", "net", "probability_positive"),
+    "break_even": ("year", "break_even", "ci_low", "ci_high", "paid"),
+    "assumptions": ("item", "value", "unit", "evidence", "source"),
+}
+"""Columns of each frame of `MoneyInputs`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeInfo:
+    """An outcome in words: title and unit by language, desired direction, decimals shown, level before the start."""
+
+    id: str
+    title: Texts
+    unit: Texts
+    direction: str
+    decimals: int = 2
+    baseline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """The effects that were priced: names (K,), estimates (K,), covariance (K, K), and their degrees of freedom."""
+
+    names: tuple[str, ...]
+    estimate: FloatArray
+    covariance: FloatArray
+    df: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyInputs:
+    """Net benefit as frames (see `MONEY_FRAMES`), observed horizon only.
+
+    Amounts are gains of the party or perspective (a loss is negative), in `currency` of `price_year`; those of `lines`
+    are the payer's, undiscounted. `not_computed` names what the insurer's page should hold and this evaluation lacks.
+    """
+
+    perspectives: pd.DataFrame
+    lines: pd.DataFrame
+    party_years: pd.DataFrame
+    parties: pd.DataFrame
+    break_even: pd.DataFrame
+    assumptions: pd.DataFrame
+    patient_years: float
+    first_period: str
+    last_period: str
+    price_year: int
+    currency: str = "EUR"
+    discounting: str = ""
+    priced: Priced | None = None
+    not_computed: tuple[str, ...] = ("stranded", "tornado", "contract", "measure_next", "benchmark")
+
+    def __post_init__(self) -> None:
+        _require_columns(self, MONEY_FRAMES)
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class ReportInputs:
+    """Hold all a report shows of one region's evaluation.
+
+    Frames have at least the columns of `FRAMES`. Cohorts and periods are labels (``2023Q2``); the cohort that never
+    enters is ``never``. `effects` holds every estimand of every outcome in both weightings; `band_low`, `band_high` are
+    simultaneous over the event times of one outcome. `draw` declares the rules of the draw, term -> value.
+    `manifest` is the byte-stable part of the provenance. `money` is None when `money_refused` says why.
+
+    Raises
+    ------
+    DataError
+        If a frame lacks columns, or an effect names an unknown outcome.
+    """
+
+    region: str
+    title: Texts
+    simulated: bool
+    primary_outcome: str
+    outcomes: tuple[OutcomeInfo, ...]
+    lineage: pd.DataFrame
+    not_supplied: pd.DataFrame
+    findings: pd.DataFrame
+    missing: pd.DataFrame
+    known_breaks: pd.DataFrame
+    cohorts: pd.DataFrame
+    estimability: pd.DataFrame
+    trends: pd.DataFrame
+    effects: pd.DataFrame
+    robustness: pd.DataFrame
+    draw: Mapping[str, str] = field(default_factory=dict)
+    money: MoneyInputs | None = None
+    money_refused: str = ""
+    headline_method: str = "callaway_santanna"
+    headline_weighting: str = "practice"
+    headline_covariates: tuple[str, ...] = ()
+    level: float = 0.95
+    min_patients: int = 10
+    min_units: int = 5
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require_columns(self, FRAMES)
+        known = {outcome.id for outcome in self.outcomes}
+        named = {self.primary_outcome, *self.effects["outcome"], *self.trends["outcome"]}
+        if named - known:
+            raise DataError(f"The report has no title for outcome {', '.join(sorted(named - known))}.")
+
+    def outcome(self, id_: str) -> OutcomeInfo:
+        """Return the words of one outcome."""
+        return next(outcome for outcome in self.outcomes if outcome.id == id_)
+
+
+def _require_columns(record: object, frames: Mapping[str, tuple[str, ...]]) -> None:
+    lacking = [
+        f"{name}: {', '.join(c for c in columns if c not in getattr(record, name).columns)}"
+        for name, columns in frames.items()
+        if not set(columns) <= set(getattr(record, name).columns)
+    ]
+    if lacking:
+        raise DataError("The report cannot be made; columns are missing: " + "; ".join(lacking) + ".")

@@ -1,0 +1,187 @@
+"""ReportTable: one published table, as a semantic page table, as text to compare, and as published numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
+
+from mtvp_eval.arrays import BoolArray
+from mtvp_eval.errors import MtvpError
+from mtvp_eval.report import labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXACT = 1e-8
+"""Relative tolerance of closed-form results: sums in another order differ by less on any processor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One shown column.
+
+    `name` is the frame's column and part of every published id. `decimals` is a number or the name of a frame column
+    that holds one a row. `low`, `high` name the columns of an interval: of the number itself when `kind` is
+    "number", or shown as "low to high" when `kind` is "interval". `tolerance` is relative to max(1, |value|).
+    """
+
+    name: str
+    label: str
+    kind: Literal["text", "number", "interval"] = "text"
+    unit: str = ""
+    decimals: int | str = 0
+    low: str = ""
+    high: str = ""
+    signed: bool = False
+    tolerance: float = EXACT
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedNumber:
+    """One number of a report: id = table/row/column, value, unit, interval if any, tolerance when computed again."""
+
+    id: str
+    value: float
+    unit: str
+    interval: tuple[float, float] | None
+    tolerance: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTable:
+    """Hold one table as it is published.
+
+    Parameters
+    ----------
+    id : short name, the same in every language; sheet name in the workbook.
+    frame : raw values, one row a line; `key` columns name the row.
+    columns : what is shown, in order; the first is the row's heading.
+    withheld : (rows, columns shown) true where a value is kept back; such cells hold NaN or an empty text.
+    """
+
+    id: str
+    title: str
+    frame: pd.DataFrame
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    language: str
+    source: str = ""
+    note: str = ""
+    withheld: BoolArray | None = None
+
+    def __post_init__(self) -> None:
+        ids = [self.row_id(i) for i in range(len(self.frame))]
+        if len(set(ids)) != len(ids):
+            raise MtvpError(
+                f"Table {self.id}: the key {', '.join(self.key)} names {len(ids) - len(set(ids))} rows twice."
+            )
+
+    def row_id(self, row: int) -> str:
+        """Return the stable name of a row, made of its key."""
+        return ".".join(_key_text(self.frame[name].iloc[row]) for name in self.key)
+
+    def shown(self, row: int, column: Column) -> str:
+        """Write one cell as the reader sees it."""
+        if self.is_withheld(row, column):
+            return labels.WITHHELD
+        decimals = self._decimals(row, column)
+        if column.kind == "interval":
+            low, high = (float(self.frame[name].iloc[row]) for name in (column.low, column.high))
+            return labels.interval(low, high, self.language, decimals)
+        value = self.frame[column.name].iloc[row]
+        if column.kind == "number":
+            return labels.number(float(value), self.language, decimals, column.signed)
+        return str(value) if _is_present(value) else labels.ABSENT
+
+    def is_withheld(self, row: int, column: Column) -> bool:
+        """Tell whether a cell is kept back to protect a small group."""
+        return self.withheld is not None and bool(self.withheld[row, self.columns.index(column)])
+
+    def numbers(self) -> Iterator[PublishedNumber]:
+        """Yield every number of the table that is published."""
+        for row in range(len(self.frame)):
+            for column in self.columns:
+                if column.kind != "number" or self.is_withheld(row, column):
+                    continue
+                value = float(self.frame[column.name].iloc[row])
+                if math.isfinite(value):
+                    yield PublishedNumber(
+                        f"{self.id}/{self.row_id(row)}/{column.name}",
+                        value,
+                        self._unit(row, column),
+                        self._interval(row, column),
+                        column.tolerance * max(1.0, abs(value)),
+                    )
+
+    def _interval(self, row: int, column: Column) -> tuple[float, float] | None:
+        if not column.low:
+            return None
+        low, high = float(self.frame[column.low].iloc[row]), float(self.frame[column.high].iloc[row])
+        return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+    def _unit(self, row: int, column: Column) -> str:
+        return str(self.frame[column.unit[1:]].iloc[row]) if column.unit.startswith("=") else column.unit
+
+    def _decimals(self, row: int, column: Column) -> int:
+        return column.decimals if isinstance(column.decimals, int) else int(self.frame[column.decimals].iloc[row])
+
+    def __repr__(self) -> str:
+        """Write the table as plain text that a test can compare: decimal points, ASCII signs, columns by two spaces."""
+        rows = [[column.label for column in self.columns]]
+        rows += [[_plain(self, row, column) for column in self.columns] for row in range(len(self.frame))]
+        return "\n".join([f"{self.title} [{self.id}]", *("  ".join(cells) for cells in rows)])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col" class="{c.kind}">{_heading(c)}</th>' for c in self.columns)
+        body = "".join(
+            f"<tr>{''.join(self._cell(row, c) for c in self.columns)}</tr>" for row in range(len(self.frame))
+        )
+        notes = [self.note]
+        if self.withheld is not None and self.withheld.any():
+            notes.append(labels.text("table.withheld", self.language, mark=labels.WITHHELD))
+        if self.source:
+            notes.append(labels.text("table.source", self.language, source=self.source))
+        foot = " ".join(escape(note) for note in notes if note)
+        return (
+            f'<div class="table" id="{escape(self.id)}"><table><caption>{escape(self.title)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            + (f'<p class="note">{foot}</p>' if foot else "")
+            + "</div>"
+        )
+
+    def _cell(self, row: int, column: Column) -> str:
+        shown = escape(self.shown(row, column))
+        if self.is_withheld(row, column):
+            shown = f'<abbr title="{escape(labels.text("withheld", self.language))}">{shown}</abbr>'
+        if column is self.columns[0]:
+            return f'<th scope="row">{shown}</th>'
+        return f'<td class="{column.kind}">{shown}</td>'
+
+
+def _heading(column: Column) -> str:
+    unit = (
+        "" if column.unit.startswith("=") or not column.unit else f'<br><span class="unit">{escape(column.unit)}</span>'
+    )
+    return escape(column.label) + unit
+
+
+def _plain(table: ReportTable, row: int, column: Column) -> str:
+    shown = table.shown(row, column)
+    if column.kind == "text" or shown == labels.WITHHELD:
+        return shown
+    if table.language == "nl":
+        shown = shown.translate(str.maketrans(",.", ".,"))
+    return shown.replace(",", "").replace(labels.MINUS, "-")
+
+
+def _is_present(value: Any) -> bool:
+    return value is not None and value == value and str(value) != ""
+
+
+def _key_text(value: Any) -> str:
+    if isinstance(value, float) and value == value and value.is_integer():
+        return str(int(value))
+    return str(value) if _is_present(value) else "all"

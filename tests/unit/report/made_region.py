@@ -1,0 +1,270 @@
+"""A region made by hand for the report's tests: every number is invented."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from mtvp_eval.clock import quarter, quarter_label
+from mtvp_eval.report.inputs import MoneyInputs, OutcomeInfo, Priced, ReportInputs
+
+COHORTS = {
+    "2023Q2": (14, 45_210),
+    "2023Q3": (12, 39_480),
+    "2023Q4": (9, 30_115),
+    "2024Q1": (16, 51_902),
+    "never": (7, 20_044),
+}
+PERIODS = tuple(quarter_label(t) for t in range(quarter("2021Q2"), quarter("2024Q4") + 1))
+OUTCOMES = (
+    OutcomeInfo(
+        "consults_per_1000",
+        {"nl": "Consulten", "en": "Consultations"},
+        {"nl": "per 1.000 ingeschreven patiënten per kwartaal", "en": "per 1,000 registered patients per quarter"},
+        "down",
+        1,
+        1150.0,
+    ),
+    OutcomeInfo(
+        "referrals_per_1000",
+        {"nl": "Verwijzingen naar medisch-specialistische zorg", "en": "Referrals to medical specialists"},
+        {"nl": "per 1.000 ingeschreven patiënten per kwartaal", "en": "per 1,000 registered patients per quarter"},
+        "down",
+        1,
+        62.0,
+    ),
+    OutcomeInfo(
+        "cost_hospital",
+        {"nl": "Kosten medisch-specialistische zorg", "en": "Hospital cost"},
+        {"nl": "euro per verzekerdenjaar", "en": "euro per insured year"},
+        "down",
+        2,
+        1410.0,
+    ),
+    OutcomeInfo(
+        "work_pleasure",
+        {"nl": "Werkplezier", "en": "Work pleasure"},
+        {"nl": "punten (1–10)", "en": "points (1–10)"},
+        "up",
+        2,
+        7.6,
+    ),
+)
+EFFECT = {"consults_per_1000": 9.4, "referrals_per_1000": -3.6, "cost_hospital": -12.5, "work_pleasure": 0.21}
+ERROR = {"consults_per_1000": 6.1, "referrals_per_1000": 1.2, "cost_hospital": 16.0, "work_pleasure": 0.08}
+
+
+def effect_row(outcome: str, estimand: str, weighting: str, scale: float, error: float, **where: object) -> dict:
+    row = {
+        "outcome": outcome,
+        "estimand": estimand,
+        "weighting": weighting,
+        "population": "treated",
+        "cohort": "",
+        "period": "",
+        "event_time": np.nan,
+        "unit": "",
+        "df": 24.0,
+        "ci_method": "welch_t",
+        "note": "",
+        "band_low": np.nan,
+        "band_high": np.nan,
+        **where,
+    }
+    row["estimate"] = EFFECT[outcome] * scale
+    row["std_error"] = ERROR[outcome] * error
+    row["ci_low"] = row["estimate"] - 2.06 * row["std_error"]
+    row["ci_high"] = row["estimate"] + 2.06 * row["std_error"]
+    return row
+
+
+def made_effects() -> pd.DataFrame:
+    rng = np.random.default_rng(7)
+    entering = [c for c in COHORTS if c != "never"]
+    rows = []
+    for outcome in EFFECT:
+        for weighting, shift in (("practice", 1.0), ("patient", 1.08)):
+            rows.append(effect_row(outcome, "overall", weighting, shift, 1.0))
+            for e in range(-8, 3):
+                scale = 0.6 + 0.3 * e if e >= 0 else float(rng.normal(0, 0.15))
+                row = effect_row(
+                    outcome, "event_study" if e >= 0 else "placebo", weighting, scale * shift, 1.1, event_time=e
+                )
+                row["band_low"] = row["estimate"] - 2.9 * row["std_error"]
+                row["band_high"] = row["estimate"] + 2.9 * row["std_error"]
+                rows.append(row)
+            for cohort in entering[:-1]:
+                rows.append(effect_row(outcome, "cohort", weighting, shift * rng.uniform(0.7, 1.2), 1.4, cohort=cohort))
+            for t in range(quarter("2023Q2"), quarter("2023Q4") + 1):
+                period = quarter_label(t)
+                rows.append(
+                    effect_row(outcome, "calendar", weighting, shift * rng.uniform(0.7, 1.2), 1.3, period=period)
+                )
+                for cohort in entering:
+                    if quarter(cohort) <= t:
+                        scale = shift * rng.uniform(0.5, 1.3)
+                        where = {"cohort": cohort, "period": period, "event_time": t - quarter(cohort)}
+                        rows.append(effect_row(outcome, "att_gt", weighting, scale, 1.6, **where))
+    return pd.DataFrame(rows)
+
+
+def made_estimability() -> pd.DataFrame:
+    entering = [c for c in COHORTS if c != "never"]
+    rows = []
+    for cohort in entering:
+        for period in PERIODS[1:]:
+            t = quarter(period)
+            against = [c for c in entering if quarter(c) > t and c != cohort]
+            rows.append(
+                {
+                    "cohort": cohort,
+                    "period": period,
+                    "event_time": t - quarter(cohort),
+                    "practices": COHORTS[cohort][0],
+                    "patients": float(COHORTS[cohort][1]),
+                    "practices_comparing": sum(COHORTS[c][0] for c in against),
+                    "patients_comparing": float(sum(COHORTS[c][1] for c in against)),
+                    "identified_by": "parallel trends" if against else "not identified",
+                    "reason": "" if against else "every unit is enrolled or about to enroll",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def made_trends() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    rows = []
+    for info in OUTCOMES:
+        for i, (cohort, (units, patients)) in enumerate(COHORTS.items()):
+            for t, period in enumerate(PERIODS):
+                started = cohort != "never" and quarter(period) >= quarter(cohort)
+                mean = (info.baseline or 0) * (1 + 0.01 * i + 0.02 * np.sin(t * np.pi / 2) + rng.normal(0, 0.003))
+                rows.append(
+                    {
+                        "outcome": info.id,
+                        "cohort": cohort,
+                        "period": period,
+                        "units": units,
+                        "patients": patients,
+                        "mean": mean + EFFECT[info.id] * started,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def made_money() -> MoneyInputs:
+    perspectives = pd.DataFrame(
+        {
+            "perspective": ["insurer", "society"],
+            "total": [-412_300.0, -655_020.0],
+            "per_patient_year": [-5.12, -8.13],
+            "ci_low": [-19.4, -24.0],
+            "ci_high": [9.2, 7.7],
+            "probability_positive": [0.235, 0.155],
+            "std_error": [6.9, 7.6],
+        }
+    )
+    lines = pd.DataFrame(
+        [
+            ("fee", "Programme fee", "insurer", "practice", "gp", "structural", "contract", 2023, -612_000.0),
+            ("hospital", "Hospital cost", "hospital", "insurer", "hospital", "structural", "observed", 2023, 301_200.0),
+            (
+                "organisation",
+                "Regional organisation",
+                "insurer",
+                "rho",
+                "gp",
+                "structural",
+                "assumed",
+                2023,
+                -101_500.0,
+            ),
+        ],
+        columns=["line", "label", "payer", "receiver", "sector", "kind", "evidence", "year", "amount"],
+    )
+    parties = pd.DataFrame(
+        [
+            ("insurer", 713_500.0, 301_200.0, 0.0, -412_300.0, 0.235),
+            ("practice", 0.0, 612_000.0, 553_520.0, 58_480.0, 0.71),
+            ("rho", 0.0, 101_500.0, 101_500.0, 0.0, np.nan),
+            ("hospital", 301_200.0, 0.0, 0.0, -301_200.0, 0.2),
+        ],
+        columns=["party", "pays", "receives", "resource_cost", "net", "probability_positive"],
+    )
+    assumptions = pd.DataFrame(
+        [
+            ("Fee per registered patient", 2.88, "EUR per quarter", "contract", "Menzis, 28 February 2023"),
+            ("Fee of the regional organisation", 0.50, "EUR per patient per quarter", "assumed", "invented"),
+        ],
+        columns=["item", "value", "unit", "evidence", "source"],
+    )
+    return MoneyInputs(
+        perspectives=perspectives,
+        lines=lines,
+        party_years=pd.DataFrame(
+            {"party": parties["party"], "year": 2023, "amount": parties["net"]},
+        ),
+        parties=parties,
+        break_even=pd.DataFrame(
+            {"year": [2023], "break_even": [6.4], "ci_low": [-7.9], "ci_high": [20.7], "paid": [11.52]}
+        ),
+        assumptions=assumptions,
+        patient_years=80_560.0,
+        first_period="2023Q2",
+        last_period="2023Q4",
+        price_year=2024,
+        discounting="zin2024",
+        priced=Priced(("consults", "hospital"), np.array([9.4, -12.5]), np.array([[37.2, 10.0], [10.0, 256.0]]), 24.0),
+    )
+
+
+def made_inputs(**changes: object) -> ReportInputs:
+    cohorts = pd.DataFrame([(c, *n) for c, n in COHORTS.items()], columns=["cohort", "units", "patients"])
+    missing = pd.DataFrame(
+        [
+            (info.id, c, e, COHORTS[c][0], 0.02 if e < -4 else 0.0)
+            for info in OUTCOMES
+            for c in COHORTS
+            if c != "never"
+            for e in range(-8, 3)
+        ],
+        columns=["outcome", "cohort", "event_time", "units", "share"],
+    )
+    robustness = pd.DataFrame(
+        [
+            {"method": method, **effect_row(info.id, "overall", weighting, scale, 1.0)}
+            for info in OUTCOMES
+            for method, scale in (("callaway_santanna", 1.0), ("cohort_means", 0.9))
+            for weighting in ("practice", "patient")
+        ]
+    )
+    inputs = ReportInputs(
+        region="made",
+        title={"nl": "Bedachte regio", "en": "Made-up region"},
+        simulated=True,
+        primary_outcome="referrals_per_1000",
+        outcomes=OUTCOMES,
+        lineage=pd.DataFrame(
+            [("linked", "all practices in the extract", 62, 0), ("consent", "no monitoring consent", 58, 4)],
+            columns=["step", "reason", "units", "lost"],
+        ),
+        not_supplied=pd.DataFrame([("access_days", "column empty")], columns=["outcome", "reason"]),
+        findings=pd.DataFrame([("activity", "quarter missing", 12)], columns=["table", "finding", "rows"]),
+        missing=missing,
+        known_breaks=pd.DataFrame(
+            [("covid", "2020Q2", "2021Q4", "all", "Fewer contacts in the pandemic", "NZa")],
+            columns=["break", "first_period", "last_period", "outcomes", "what", "source"],
+        ),
+        cohorts=cohorts,
+        estimability=made_estimability(),
+        trends=made_trends(),
+        effects=made_effects(),
+        robustness=robustness,
+        draw={"variant": "queue", "misfit": "skip", "cap_share": "0.25", "seed": "1"},
+        money=made_money(),
+        headline_covariates=("log_list_size",),
+        manifest={"inputs": {"activity.csv": "ab12"}, "parameters": {"region": "made"}},
+    )
+    return replace(inputs, **changes)

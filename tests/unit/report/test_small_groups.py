@@ -1,0 +1,67 @@
+"""A cohort of three practices is withheld with its complement, in counts and in every effect that would show it."""
+
+import numpy as np
+import pytest
+from made_region import COHORTS, made_estimability, made_inputs
+
+from mtvp_eval.report.small_groups import shown_effects, withheld_cohorts
+
+
+def region_with(**units: int):
+    sizes = {**{c: n for c, (n, _) in COHORTS.items()}, **{c.replace("q", "20"): n for c, n in units.items()}}
+    inputs = made_inputs()
+    cohorts = inputs.cohorts.assign(units=[sizes[c] for c in inputs.cohorts["cohort"]])
+    cells = made_estimability()
+    cells["practices"] = [sizes[c] for c in cells["cohort"]]
+    comparing = [
+        sum(n for c, n in sizes.items() if c != "never" and c > period and c != cohort)
+        for cohort, period in zip(cells["cohort"], cells["period"], strict=True)
+    ]
+    return made_inputs(cohorts=cohorts, estimability=cells.assign(practices_comparing=comparing))
+
+
+def test_nothing_is_withheld_without_need():
+    inputs = made_inputs()
+    assert withheld_cohorts(inputs) == frozenset()
+    assert not shown_effects(inputs)["withheld"].any()
+
+
+def test_a_small_cohort_takes_the_smallest_other_with_it():
+    # 2023Q4 has 3; the smallest other cohort is that of the 7 practices never enrolled.
+    hidden = withheld_cohorts(region_with(q23Q4=3))
+    assert "2023Q4" in hidden
+    assert len(hidden) >= 2
+
+
+def test_no_effect_of_the_small_cohort_follows_from_the_others():
+    inputs = region_with(q23Q3=3)
+    effects = shown_effects(inputs)
+    hidden = withheld_cohorts(inputs)
+    one = effects[(effects["outcome"] == "cost_hospital") & (effects["weighting"] == "practice")]
+    assert one.loc[one["cohort"] == "2023Q3", "withheld"].all()
+    assert one.loc[one["withheld"], "estimate"].isna().all()
+    assert not one.loc[one["estimand"] == "overall", "withheld"].any()
+    # By hand: in every event time and quarter still shown, withheld cohorts are absent or at least two.
+    cells = one[one["estimand"] == "att_gt"]
+    for by, estimand in (("event_time", "event_study"), ("period", "calendar")):
+        for _, row in one[(one["estimand"] == estimand) & ~one["withheld"]].iterrows():
+            if by == "event_time" and row[by] < 0:
+                continue
+            inside = cells[cells[by] == row[by]]
+            assert inside["withheld"].sum() != 1, (estimand, row[by], hidden)
+
+
+def test_a_lower_threshold_shows_a_cohort_of_one():
+    inputs = region_with(q23Q3=1)
+    from dataclasses import replace
+
+    open_data = replace(inputs, min_units=1, min_patients=1)
+    assert not shown_effects(open_data)["withheld"].any()
+
+
+@pytest.mark.parametrize("small", ["q23Q2", "q23Q3", "q23Q4"])
+def test_numbers_withheld_are_gone(small):
+    effects = shown_effects(region_with(**{small: 2}))
+    gone = effects[effects["withheld"]]
+    assert len(gone)
+    assert np.isnan(gone[["estimate", "ci_low", "band_high", "df"]].to_numpy(float)).all()
