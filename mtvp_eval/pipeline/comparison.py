@@ -47,8 +47,8 @@ def compared(panel: Panel, choices: EstimationChoices) -> tuple[Panel, Staggered
     early = panel.entry <= panel.clock[0] + choices.anticipation
     if early.all():
         raise DesignError(
-            f"All {panel.n_units} practices are enrolled from the first quarter supplied on, so there is no pre-period. "
-            "Supply quarters before the first start."
+            f"All {panel.n_units} practices are enrolled from the first quarter supplied on, so there is no "
+            "pre-period. Supply quarters before the first start."
         )
     first_start = int(panel.entry[~early].min())
     waiting = (panel.entry[None, :] > panel.clock[:, None] + choices.anticipation).sum(axis=1)
@@ -57,8 +57,8 @@ def compared(panel: Panel, choices: EstimationChoices) -> tuple[Panel, Staggered
         left = int(waiting[panel.clock >= first_start].max(initial=0))
         raise DesignError(
             f"When the first practices start, {left} of {panel.n_units} are left to compare with; at least "
-            f"{choices.min_comparison} are needed, so nothing can be estimated. Practices that all enrol at once show no "
-            "effect; lower estimation: min_comparison only if fewer are a comparison you would defend."
+            f"{choices.min_comparison} are needed, so nothing can be estimated. Practices that all enrol at once "
+            "show no effect; lower estimation: min_comparison only if fewer are a comparison you would defend."
         )
     cut = panel.window(int(panel.clock[0]), int(usable[-1]))
     return cut, StaggeredDesign.from_panel(cut, Comparison(choices.comparison), choices.anticipation)

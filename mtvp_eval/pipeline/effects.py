@@ -39,8 +39,8 @@ class Effects:
     """All effects of one region.
 
     `joint` holds every estimand of every outcome with its joint covariance; `money` the totals of cost outcomes by
-    calendar year over the cells in `money_cells`, in euro; `frame` is `joint` as a tidy table with simultaneous bands over the event
-    times of an outcome; `robustness` the overall effect by every method.
+    calendar year over the cells in `money_cells`, in euro; `frame` is `joint` as a tidy table with simultaneous bands
+    over the event times of an outcome; `robustness` the overall effect by every method.
     """
 
     joint: EffectEstimates
@@ -187,13 +187,15 @@ def _by_method(
     """Overall effect of every outcome by every method; a method that refuses has a row with its reason."""
     import pandas as pd
 
-    rows = []
-    for name in outcomes:
-        for method, estimate in METHODS.items():
+    parts, refused = [], []
+    for method, estimate in METHODS.items():
+        found: list[EffectEstimates] = []
+        for name in outcomes:
             for weighting in Weighting:
                 try:
-                    frame = estimate(panel, design, name, choices, weighting).to_frame(choices.level)
+                    found.append(estimate(panel, design, name, choices, weighting))
                 except MtvpError as error:
-                    frame = pd.DataFrame([{"outcome": name, "weighting": str(weighting), "note": str(error)}])
-                rows.append(frame.assign(method=method))
-    return pd.concat(rows, ignore_index=True)
+                    refused.append({"method": method, "outcome": name, "weighting": str(weighting), "note": str(error)})
+        if found:
+            parts.append(EffectEstimates.stack(*found).to_frame(choices.level).assign(method=method))
+    return pd.concat([*parts, pd.DataFrame(refused)], ignore_index=True)

@@ -30,7 +30,7 @@ DATA_VARIABLE = "MTVP_DATA"
 class Evaluation:
     """A record of one evaluation: question, linked data, design, effects, euros, and what it all follows from.
 
-    `everybody` are the practices compared, over all quarters supplied; `panel` is cut to the quarters that are estimated.
+    `everybody` are the practices compared, over all quarters supplied; `panel` is cut to the estimated quarters.
     """
 
     config: EvaluationConfig
@@ -94,8 +94,8 @@ def data_folder(region: str, data: Path | None = None) -> Path:
     folder = data or (Path(named) if named else project_root() / "raw" / region)
     if not folder.is_dir():
         raise CommandError(
-            f"There are no extracts of region {region}: raw/{region} is not there. `mtvp init {region}` makes empty ones, "
-            f"`mtvp simulate {region}` simulates an embedded region, --data names another folder."
+            f"There are no extracts of region {region}: raw/{region} is not there. `mtvp init {region}` makes empty "
+            f"ones, `mtvp simulate {region}` simulates an embedded region, --data names another folder."
         )
     return folder
 

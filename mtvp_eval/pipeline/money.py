@@ -52,7 +52,7 @@ def price_effects(config: EvaluationConfig, linked: Linked, design: StaggeredDes
     except LedgerError as error:
         return Money(None, str(error))
     patient_years = _patient_years(design, effects.money_cells)
-    priced = _priced(effects, patient_years, design)
+    priced = _priced(effects, design)
     ledger = load_ledger(resource("data_dictionary") / "ledgers" / f"{config.money.ledger}.yaml")
     ledger, missing = ledger.supplied(priced.outcomes())
     return Money(_net_benefit(config.money, ledger, priced, patient_years), "", missing)
@@ -68,7 +68,7 @@ def _patient_years(design: StaggeredDesign, cells: tuple[tuple[Cell, ...], ...])
     return out
 
 
-def _priced(effects: Effects, patient_years: dict[int, float], design: StaggeredDesign) -> PricedEffects:
+def _priced(effects: Effects, design: StaggeredDesign) -> PricedEffects:
     money = effects.money
     assert money is not None
     keys = []

@@ -1,4 +1,4 @@
-"""Read the code tables of the open-data sources (`data_dictionary/codes/open_data/*.csv`): sectors, divisions, breaks."""
+"""Read the code tables of the open data (`data_dictionary/codes/open_data/*.csv`): sectors, divisions, breaks."""
 
 from __future__ import annotations
 
