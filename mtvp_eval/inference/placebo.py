@@ -207,8 +207,8 @@ def placebo_test(
     drop = int(np.floor((1 - level) / 2 * (B + 1) + 1e-9))
     if drop < 1:
         raise EstimationError(
-            f"{B} untouched groups cannot carry a {level:.0%} interval: at least {round(2 / (1 - level)) - 1} are needed. "
-            "Widen the range of sizes."
+            f"{B} untouched groups cannot carry a {level:.0%} interval: at least {round(2 / (1 - level)) - 1} are "
+            "needed. Widen the range of sizes."
         )
     t = estimate / own
     p = 2 * min(int((t_groups >= t).sum()) + 1, int((t_groups <= t).sum()) + 1) / (B + 1)
