@@ -199,9 +199,13 @@ def test_a_fee_of_its_own_is_separable_and_a_missing_one_is_not(linked, region):
     assert found.reason.startswith("4 of 4 practices under contract have GP cost but no row of the fee")
 
 
-def test_a_survey_without_a_measurement_before_the_start_is_named_by_cohort(linked, region):
+def test_a_survey_without_a_measurement_before_the_start_is_not_estimated_for_that_cohort(linked, region):
     # measured in 2023Q3 and 2024Q1: nothing before the starts of 2023Q2 and 2023Q3
-    assert linked(region).survey_gaps == (
+    found = linked(region)
+    scored = np.isfinite(found.panel.outcomes["work_pleasure"]).sum(axis=1)
+
+    assert scored.tolist() == [0, 0, 2, 2, 0]
+    assert found.survey_gaps == (
         SurveyGap("work_pleasure", quarter("2023Q2"), 1),
         SurveyGap("work_pleasure", quarter("2023Q3"), 1),
     )
@@ -236,3 +240,13 @@ def test_extracts_that_break_a_rule_are_not_linked(linked, region):
 
     with pytest.raises(DataValidationError):
         linked(region)
+
+
+def test_a_survey_measured_only_after_every_start_is_not_supplied(linked, region):
+    region["surveys"] = [row for row in region["surveys"] if row["quarter"] == "2024Q1"]
+    found = linked(region)
+    reasons = {row.outcome: row.reason for row in found.supply}
+
+    assert "work_pleasure" in found.not_supplied
+    assert reasons["work_pleasure"] == "no measurement before the start of any cohort"
+    assert len(found.survey_gaps) == 4
