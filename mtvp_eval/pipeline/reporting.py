@@ -146,7 +146,7 @@ def _estimability(evaluation: Evaluation) -> pd.DataFrame:
         *("cohort", "period", "event_time", "practices", "patients", "practices_comparing", "patients_comparing"),
         *("identified_by", "reason"),
     )
-    frame = _frame(columns, described_cells(evaluation.everybody, evaluation.design, evaluation.config.estimation))
+    frame = _frame(columns, described_cells(evaluation.everybody, evaluation.drawn, evaluation.config.estimation))
     last = int(evaluation.everybody.clock[-1])
     return frame.assign(
         cohort=[_cohort_label(int(g), last) for g in frame["cohort"]],

@@ -1,4 +1,4 @@
-"""The command line on simulated regions: what works, and every bad input with its exit code and a message that helps."""
+"""The command line on simulated regions: what works, and every bad input with its exit code and a message."""
 
 import shutil
 from pathlib import Path
