@@ -75,7 +75,7 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
     with step("estimating effects"):
         effects = estimate_effects(panel, drawn, dictionary, config)
     with step("pricing effects"):
-        money = price_effects(config, linked, design, effects)
+        money = price_effects(config, linked, extracts.tables.get("programme_costs"), design, effects)
     sources = {
         **named_files(folder, f"raw/{region}"),
         f"reports/{region}/evaluation.yaml": config_path(root, region),
