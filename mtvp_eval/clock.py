@@ -46,3 +46,18 @@ def quarter_label(clock: int) -> str:
     '2023Q2'
     """
     return f"{clock // 4}Q{clock % 4 + 1}"
+
+
+def period_label(clock: int) -> str:
+    """Return the label of a clock value: quarters as 2023Q2, months as 2023-04, years and counts as they are.
+
+    Between 1900 and 2199 the three kinds of clock do not overlap.
+
+    >>> period_label(8093), period_label(24279), period_label(2023), period_label(7)
+    ('2023Q2', '2023-04', '2023', '7')
+    """
+    if 4 * 1900 <= clock < 4 * 2200:
+        return quarter_label(clock)
+    if 12 * 1900 <= clock < 12 * 2200:
+        return f"{clock // 12}-{clock % 12 + 1:02d}"
+    return str(clock)

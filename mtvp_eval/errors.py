@@ -19,6 +19,10 @@ class DataError(MtvpError):
     """The data cannot be used as they are."""
 
 
+class DataWarning(UserWarning):
+    """What was read in a way the user should know: counts, never values."""
+
+
 class DesignError(MtvpError):
     """The declared draw, cohorts or comparison contradict each other or the record."""
 

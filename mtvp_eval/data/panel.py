@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, frozen
 from mtvp_eval.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,24 @@ class Panel:
         set_(self, "baseline", _read_only(self.baseline))
         if self.entry is not None:
             set_(self, "entry", frozen(np.asarray(self.entry, dtype=np.int64)))
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        unit: str,
+        period: str,
+        entry: str,
+        outcomes: str | Sequence[str],
+        *,
+        weight: str | None = None,
+        cluster: str | None = None,
+        baseline: Sequence[str] = (),
+    ) -> Panel:
+        """Return the panel of any table with one row a unit and period; see `data.frames.panel_from_frame`."""
+        from mtvp_eval.data.frames import panel_from_frame
+
+        return panel_from_frame(frame, unit, period, entry, outcomes, weight=weight, cluster=cluster, baseline=baseline)
 
     @property
     def n_units(self) -> int:

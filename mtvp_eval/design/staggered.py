@@ -172,7 +172,7 @@ class StaggeredDesign:
     def base_period(self, cohort: int, period: int, base: BasePeriod = BasePeriod.VARYING) -> int | None:
         """Return the period from which the change of a cell is measured, or None if the window holds none."""
         before = self.clock + self.anticipation < cohort
-        if base is BasePeriod.VARYING and period < cohort - self.anticipation:
+        if base == BasePeriod.VARYING and period < cohort - self.anticipation:
             before = self.clock < period
         return int(self.clock[before][-1]) if before.any() else None
 
@@ -181,7 +181,7 @@ class StaggeredDesign:
         start = self.base_period(cohort, period, base)
         if start is None or not self.usable[np.searchsorted(self.clock, period)]:
             return np.zeros(len(self.cohorts), dtype=np.bool_)
-        if self.comparison is Comparison.NEVER_ENROLLED:
+        if self.comparison == Comparison.NEVER_ENROLLED:
             return self.cohorts == self.control_only
         return (self.cohorts > max(period, start) + self.anticipation) & (self.cohorts != cohort)
 
@@ -190,12 +190,12 @@ class StaggeredDesign:
         return self.comparison_cohorts(cohort, period, base)[self.cohort_index]
 
     def identified_cells(self, base: BasePeriod = BasePeriod.VARYING) -> tuple[Cell, ...]:
-        """Return the cells (cohort, period) with a base period and a comparison, leads included, in order."""
+        """Return the cells (cohort, period) with a base period and a comparison, in order; never the base itself."""
         return tuple(
             (int(g), int(t))
             for g in self.cohorts[:-1]
             for t in self.clock
-            if self.comparison_cohorts(int(g), int(t), base).any()
+            if self.base_period(int(g), int(t), base) != t and self.comparison_cohorts(int(g), int(t), base).any()
         )
 
     def post_cells(self) -> tuple[Cell, ...]:

@@ -1,8 +1,11 @@
-"""Averages and totals of cell effects, made from a design only."""
+"""Averages and totals of cell effects, made from a design only.
+
+``within`` declares an estimand on a subset of the identified cells, such as those with comparable covariates.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -12,7 +15,9 @@ from mtvp_eval.errors import NotIdentifiedError
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 
 
-def overall(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE) -> Estimand:
+def overall(
+    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
+) -> Estimand:
     """Return the mean over all identified cells at or after entry, weighted by cohort size.
 
     Raises
@@ -26,12 +31,21 @@ def overall(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE) 
     >>> overall(design).cells, overall(design).weights
     (((2, 2), (2, 3)), (0.5, 0.5))
     """
-    return share_mean(design, "overall", weighting, _post(design), "mean over all enrolled cohorts and periods")
+    return share_mean(design, "overall", weighting, _post(design, within), "mean over all enrolled cohorts and periods")
 
 
-def by_cohort(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE) -> tuple[Estimand, ...]:
-    """Return each cohort's plain mean over its identified periods from entry on."""
-    cells = _post(design)
+def by_cohort(
+    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
+) -> tuple[Estimand, ...]:
+    """Return each cohort's plain mean over its identified periods from entry on.
+
+    Example
+    -------
+    >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
+    >>> [(e.cohort, e.weights) for e in by_cohort(design)]
+    [(2, (0.5, 0.5))]
+    """
+    cells = _post(design, within)
     return tuple(
         share_mean(
             design, "cohort", weighting, [c for c in cells if c[0] == g], f"mean since entry of cohort {g}", cohort=g
@@ -40,9 +54,18 @@ def by_cohort(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE
     )
 
 
-def by_calendar(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE) -> tuple[Estimand, ...]:
-    """Return each period's mean over the cohorts enrolled by then, weighted by cohort size."""
-    cells = _post(design)
+def by_calendar(
+    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
+) -> tuple[Estimand, ...]:
+    """Return each period's mean over the cohorts enrolled by then, weighted by cohort size.
+
+    Example
+    -------
+    >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
+    >>> [(e.period, e.cells) for e in by_calendar(design)]
+    [(2, ((2, 2),)), (3, ((2, 3),))]
+    """
+    cells = _post(design, within)
     return tuple(
         share_mean(
             design, "calendar", weighting, [c for c in cells if c[1] == t], f"mean over the enrolled in {t}", period=t
@@ -56,6 +79,7 @@ def event_study(
     weighting: Weighting = Weighting.PRACTICE,
     base: BasePeriod = BasePeriod.VARYING,
     balanced: int | None = None,
+    within: Collection[Cell] | None = None,
 ) -> tuple[Estimand, ...]:
     """Return the mean at each event time, leads included, weighted by cohort size.
 
@@ -75,7 +99,7 @@ def event_study(
     >>> [(e.event_time, len(e.cells)) for e in event_study(design, balanced=1)]
     [(-1, 1), (0, 2), (1, 2)]
     """
-    cells: Sequence[Cell] = design.identified_cells(base)
+    cells = [cell for cell in design.identified_cells(base) if within is None or cell in within]
     if balanced is not None:
         first, last = int(design.clock[0]), int(design.clock[design.usable][-1])
         shortest = balanced - last + first  # from here on every kept cohort could be observed
@@ -95,28 +119,60 @@ def event_study(
     )
 
 
-def overall_cohort(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE) -> Estimand:
-    """Return the mean of the cohorts' means, weighted by cohort size: every enrolled unit counts once."""
-    parts = by_cohort(design, weighting)
+def overall_cohort(
+    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
+) -> Estimand:
+    """Return the mean of the cohorts' means, weighted by cohort size: every enrolled unit counts once.
+
+    Example
+    -------
+    >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
+    >>> overall_cohort(design).weights
+    (0.5, 0.5)
+    """
+    parts = by_cohort(design, weighting, within)
     size = _cohort_share(design, weighting, [p.cohort or 0 for p in parts])
     return _mean_of("overall_cohort", parts, size / size.sum(), "mean over enrolled units", one_group=True)
 
 
-def overall_event(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE) -> Estimand:
-    """Return the plain mean of the event study from entry on: every length of exposure counts once."""
-    parts = [p for p in event_study(design, weighting) if (p.event_time or 0) >= 0]
+def overall_event(
+    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
+) -> Estimand:
+    """Return the plain mean of the event study from entry on: every length of exposure counts once.
+
+    Raises
+    ------
+    NotIdentifiedError
+        If no cell at or after entry is identified.
+
+    Example
+    -------
+    >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
+    >>> overall_event(design).weights
+    (0.5, 0.5)
+    """
+    parts = [p for p in event_study(design, weighting, within=within) if (p.event_time or 0) >= 0]
     if not parts:
         raise NotIdentifiedError(_nothing("overall_event"))
     return _mean_of("overall_event", parts, np.full(len(parts), 1 / len(parts)), "mean over lengths of exposure")
 
 
-def overall_calendar(design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE) -> Estimand:
-    """Return the plain mean of the calendar effects: every period counts once."""
-    parts = by_calendar(design, weighting)
+def overall_calendar(
+    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
+) -> Estimand:
+    """Return the plain mean of the calendar effects: every period counts once.
+
+    Example
+    -------
+    >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
+    >>> overall_calendar(design).weights
+    (0.5, 0.5)
+    """
+    parts = by_calendar(design, weighting, within)
     return _mean_of("overall_calendar", parts, np.full(len(parts), 1 / len(parts)), "mean over periods")
 
 
-def money_total(design: StaggeredDesign) -> Estimand:
+def money_total(design: StaggeredDesign, within: Collection[Cell] | None = None) -> Estimand:
     r"""Return the total over the identified cells at or after entry, in patient-periods.
 
     .. math:: \theta = \sum_{(g,t)\ \text{identified},\ t \ge g} N^{pat}_g \, ATT(g,t)
@@ -131,7 +187,7 @@ def money_total(design: StaggeredDesign) -> Estimand:
     >>> money_total(design).weights
     (5000.0, 5000.0)
     """
-    cells = _post(design)
+    cells = _post(design, within)
     patients = _cohort_share(design, Weighting.PATIENT, [g for g, _ in cells])
     return Estimand(
         "money_total", Weighting.PATIENT, tuple(cells), tuple(patients.tolist()), "total over observed patient-periods"
@@ -155,6 +211,12 @@ def share_mean(
     ------
     NotIdentifiedError
         If there is no cell.
+
+    Example
+    -------
+    >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
+    >>> share_mean(design, "overall", Weighting.PRACTICE, [(2, 2)], "first period", period=2).weights
+    (1.0,)
     """
     if not cells:
         raise NotIdentifiedError(_nothing(name))
@@ -175,15 +237,15 @@ def _mean_of(
     return Estimand(name, parts[0].weighting, cells, weights, description, share_group=group)
 
 
-def _post(design: StaggeredDesign) -> list[Cell]:
-    cells = list(design.post_cells())
+def _post(design: StaggeredDesign, within: Collection[Cell] | None) -> list[Cell]:
+    cells = [cell for cell in design.post_cells() if within is None or cell in within]
     if not cells:
         raise NotIdentifiedError(_nothing("overall"))
     return cells
 
 
 def _cohort_share(design: StaggeredDesign, weighting: Weighting, cohorts: Sequence[int]) -> FloatArray:
-    total = design.cohort_patients if weighting is Weighting.PATIENT else design.cohort_size.astype(np.float64)
+    total = design.cohort_patients if weighting == Weighting.PATIENT else design.cohort_size.astype(np.float64)
     return total[np.searchsorted(design.cohorts, cohorts)]
 
 

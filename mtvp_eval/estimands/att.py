@@ -22,7 +22,11 @@ def att_gt(
 
 
 def cell_effect(cell: Cell, weighting: Weighting) -> Estimand:
-    """Return the estimand of one cell."""
+    """Return the estimand of one cell.
+
+    >>> cell_effect((3, 5), Weighting.PRACTICE).event_time
+    2
+    """
     g, t = cell
     return Estimand(
         "att_gt",

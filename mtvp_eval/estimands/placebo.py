@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from mtvp_eval.design.staggered import BasePeriod, StaggeredDesign
+from collections.abc import Collection
+
+from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
 from mtvp_eval.estimands.aggregate import share_mean
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 
 
 def placebo(
-    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, base: BasePeriod = BasePeriod.VARYING
+    design: StaggeredDesign,
+    weighting: Weighting = Weighting.PRACTICE,
+    base: BasePeriod = BasePeriod.VARYING,
+    within: Collection[Cell] | None = None,
 ) -> tuple[Estimand, ...]:
     """Return one estimand for every event time before entry less anticipation; empty if the window shows none.
 
@@ -25,7 +30,7 @@ def placebo(
     cells = [
         (g, t)
         for g, t in design.identified_cells(base)
-        if t < g - design.anticipation and t != design.base_period(g, t, base)
+        if t < g - design.anticipation and (within is None or (g, t) in within)
     ]
     return tuple(
         share_mean(

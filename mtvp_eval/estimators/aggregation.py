@@ -1,4 +1,7 @@
-"""Turn cell effects into the declared estimands."""
+"""Turn cell effects into the declared estimands.
+
+Source: Callaway & Sant'Anna (2021), section 3.1 (weights) and theorem 4 (influence of estimated weights).
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,15 @@ def aggregate(
     ------
     NotIdentifiedError
         If an estimand puts weight on a cell that was not estimated, or asks for another weighting than the cells have.
+
+    Example
+    -------
+    >>> from mtvp_eval.estimands.aggregate import overall
+    >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 9]), np.array([1, 2, 3]))
+    >>> index = tuple(EffectKey("y", "att_gt", cohort=2, period=t, event_time=t - 2) for t in (2, 3))
+    >>> cells = EffectEstimates(index, np.array([1.0, 3.0]), design.unit_ids, np.zeros((3, 2)), design.cohort_index)
+    >>> aggregate(cells, design, [overall(design)]).estimate.tolist()
+    [2.0]
     """
     outcomes = tuple(dict.fromkeys(k.outcome for k in cells.index))
     place = {
@@ -47,7 +59,7 @@ def aggregate(
             if estimated_shares and e.share_group:
                 influence[:, row] = design.weight_influence(
                     e.cells, np.array(e.weights), np.array(e.share_group), cells.estimate[found],
-                    by_size=e.weighting is Weighting.PATIENT,
+                    by_size=e.weighting == Weighting.PATIENT,
                 )  # fmt: skip
             index.append(EffectKey.of(e, outcome, unit))
     return cells.combine(index, weights, influence if estimated_shares else None)

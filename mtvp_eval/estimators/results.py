@@ -1,4 +1,7 @@
-"""EffectEstimates: K estimates and one influence function per unit; closed under linear maps."""
+"""EffectEstimates: K estimates and one influence function per unit; closed under linear maps.
+
+Source: Newey & McFadden (1994), section 3, for estimators that are means of influence functions to first order.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Stack effects of several outcomes, regions or methods into one object with their joint covariance."""
+"""Stack effects of several outcomes, regions or methods into one object with their joint covariance.
+
+Source: joint covariance of estimators with influence functions on common units, as in Zellner (1962) for regressions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Variances of influence functions: plain, clustered, with the HC2 factor, and their degrees of freedom."""
+"""Variances of influence functions: plain, clustered, with the HC2 factor, and their degrees of freedom.
+
+Arguments: ``influence`` (n, K); ``cluster`` (n,) labels or None; ``stratum`` (n,) integers from 0; ``member`` (n, K),
+or None where every unit belongs to every column.
+Source: Liang & Zeger (1986) for clusters; MacKinnon & White (1985) for HC2; Satterthwaite (1946), Welch (1947).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray
 
 
 def cluster_sums(influence: FloatArray, cluster: ObjectArray | None) -> FloatArray:
-    r"""Return the sums of influence values within clusters, (C, K); the values themselves without clusters.
+    """Return the sums of ``influence`` within ``cluster``, (C, K); the values themselves without clusters.
 
     >>> cluster_sums(np.array([[1.0], [2.0], [4.0]]), np.array(["a", "b", "a"], dtype=object)).tolist()
     [[5.0], [2.0]]
@@ -22,11 +27,11 @@ def cluster_sums(influence: FloatArray, cluster: ObjectArray | None) -> FloatArr
 
 
 def hc2_scale(stratum: IntArray, member: BoolArray | None, cluster: ObjectArray | None) -> FloatArray:
-    r"""Return :math:`\sqrt{m_s/(m_s-1)}` for each unit's stratum s: (n, 1), or (n, K) where members differ by column.
+    r"""Return :math:`\sqrt{m_s/(m_s-1)}` for each unit's ``stratum`` s: (n, 1), or (n, K) where ``member`` is given.
 
-    ``m_s`` counts the units (clusters, if given) of a stratum that belong to the column. With influence values centred
-    at stratum means the scaled square is Neyman's variance, which is HC2 of the saturated regression. A stratum of one
-    keeps the factor 1: an estimate that leans on it carries a reason instead of a standard error.
+    m counts the units (of ``cluster`` the labels, if given) of a stratum that belong to the column. With influence
+    values centred at stratum means the scaled square is Neyman's variance, which is HC2 of the saturated regression.
+    A stratum of one keeps the factor 1: an estimate that leans on it carries a reason instead of a standard error.
 
     >>> hc2_scale(np.array([0, 0, 1]), None, None).ravel().round(6).tolist()
     [1.414214, 1.414214, 1.0]
@@ -38,13 +43,21 @@ def hc2_scale(stratum: IntArray, member: BoolArray | None, cluster: ObjectArray 
 
 
 def covariance(influence: FloatArray, cluster: ObjectArray | None) -> FloatArray:
-    r"""Return :math:`\sum_c s_c s_c' / n^2` with s_c the cluster sums of the influence values, (K, K)."""
+    r"""Return :math:`\sum_c s_c s_c' / n^2` with s the sums of ``influence`` within ``cluster``, (K, K).
+
+    >>> covariance(np.array([[3.0], [-3.0]]), None).tolist()
+    [[4.5]]
+    """
     sums = cluster_sums(influence, cluster)
     return sums.T @ sums / len(influence) ** 2
 
 
 def variance(influence: FloatArray, cluster: ObjectArray | None) -> FloatArray:
-    """Return the diagonal of ``covariance`` without forming it, (K,)."""
+    """Return the diagonal of ``covariance(influence, cluster)`` without forming it, (K,).
+
+    >>> variance(np.array([[3.0], [-3.0]]), None).tolist()
+    [4.5]
+    """
     sums = cluster_sums(influence, cluster)
     return np.einsum("ck,ck->k", sums, sums) / len(influence) ** 2
 
@@ -52,13 +65,15 @@ def variance(influence: FloatArray, cluster: ObjectArray | None) -> FloatArray:
 def satterthwaite_df(
     influence: FloatArray, stratum: IntArray, member: BoolArray | None, cluster: ObjectArray | None
 ) -> FloatArray:
-    r"""Return Satterthwaite's degrees of freedom of each variance, (K,).
+    r"""Return Satterthwaite's degrees of freedom of each column of ``influence``, (K,).
 
     .. math:: df = \frac{(\sum_s v_s)^2}{\sum_s v_s^2 / (m_s - 1)}
 
-    with v_s the part of the variance that stratum s contributes and m_s its units (clusters). Where clusters cross
-    strata the parts are not independent and df = C - 1.
-    Source: Satterthwaite (1946); Welch (1947) for two strata.
+    with v_s the part of the variance that ``stratum`` s contributes and m_s its units (``cluster`` labels), those of
+    ``member`` only. Where clusters cross strata the parts are not independent and df = C - 1.
+
+    >>> satterthwaite_df(np.array([[1.0], [-1.0], [1.0], [-1.0]]), np.array([0, 0, 1, 1]), None, None).tolist()
+    [2.0]
     """
     if cluster is not None:
         _, code = np.unique(cluster.astype(str), return_inverse=True)

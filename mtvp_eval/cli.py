@@ -1,0 +1,117 @@
+"""The command line: verbs and argument parsing only."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import mtvp_eval
+from mtvp_eval.errors import MtvpError
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0 done, 1 the data or the comparison failed, 2 the command was wrong."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.verb is None:
+        parser.print_help()
+        return 2
+    try:
+        return int(arguments.run(arguments) or 0)
+    except MtvpError as error:
+        print(f"mtvp {arguments.verb}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"\nmtvp {arguments.verb}: stopped; nothing half-written is left.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mtvp", description=mtvp_eval.__doc__)
+    parser.add_argument("--version", action="version", version=f"mtvp_eval {mtvp_eval.__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument("--data", type=Path, metavar="DIR", help="folder of the extracts (default raw/REGION)")
+
+    def verb(
+        name: str, run: Callable[[argparse.Namespace], int], text: str, *, reads: bool = False
+    ) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=text, description=text, parents=[data] if reads else [])
+        added.set_defaults(run=run)
+        return added
+
+    added = verb("init", _init, "write a commented evaluation.yaml and empty extracts for a region")
+    added.add_argument("region")
+    added = verb("check", _check, "validate a region's extracts; list every violation", reads=True)
+    added.add_argument("region")
+    added = verb("simulate", _simulate, "write raw extracts of an embedded region whose truth is known")
+    added.add_argument("region")
+    added.add_argument("--seed", type=int, help="start of the random numbers (default: the region's own)")
+    added = verb("evaluate", _evaluate, "run the pipeline, print the headline table, write results.json", reads=True)
+    added.add_argument("region")
+    added = verb("report", _report, "run the notebooks and write reports/REGION/", reads=True)
+    added.add_argument("regions", nargs="*", metavar="REGION")
+    added.add_argument("--all", action="store_true", help="every region with an evaluation.yaml")
+    added.add_argument("--jobs", type=int, default=1, metavar="N", help="regions at the same time (default 1)")
+    added = verb("verify", _verify, "run again and compare with the published report, number by number", reads=True)
+    added.add_argument("region")
+    added = verb("dictionary", _dictionary, "write data_dictionary/README.md anew")
+    added.add_argument("--check", action="store_true", help="fail if the page is stale, and write nothing")
+    return parser
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.regions import init
+
+    for path in init(arguments.region):
+        print(path)
+    print(f"Fill these in, then: mtvp check {arguments.region}")
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.regions import check
+
+    for line in check(arguments.region, arguments.data):
+        print(line)
+    return 0
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.regions import simulate
+
+    print(f"Simulated extracts of {arguments.region}: {simulate(arguments.region, arguments.seed)}")
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.publish import evaluate
+
+    print(evaluate(arguments.region, arguments.data))
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.publish import report
+
+    for line in report(tuple(arguments.regions), everything=arguments.all, data=arguments.data, jobs=arguments.jobs):
+        print(line)
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.publish import verify
+
+    print(verify(arguments.region, arguments.data))
+    return 0
+
+
+def _dictionary(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.regions import dictionary_page
+
+    print(dictionary_page(only_check=arguments.check))
+    return 0

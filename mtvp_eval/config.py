@@ -1,0 +1,212 @@
+"""EvaluationConfig: one region's question, read strictly from `reports/REGION/evaluation.yaml` before outcomes are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtvp_eval.clock import quarter
+from mtvp_eval.data.cells import ReadingSettings
+from mtvp_eval.errors import CommandError
+from mtvp_eval.settings import Settings, load_yaml
+
+ESTIMATORS = ("callaway_santanna", "lottery")
+COVARIATES = ("log_list_size", "deprivation", "opslag_share", "urbanicity")
+
+
+@dataclass(frozen=True, slots=True)
+class DrawChoices:
+    """The declared rule of the draw, with the document that says so; nothing of it is guessed."""
+
+    rollover: str
+    misfit: str
+    cap: str
+    oversize: str | None
+    document: str
+    dated: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeChoices:
+    """One primary outcome; its secondary outcomes form family 1; all others are exploratory."""
+
+    primary: str
+    secondary: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EstimationChoices:
+    """How effects are estimated: fixed before outcomes are read."""
+
+    estimator: str
+    method: str
+    comparison: str
+    covariates: tuple[str, ...]
+    anticipation: int
+    min_comparison: int
+    sensitivity: tuple[str, ...]
+    event_first: int
+    event_last: int
+    window_first: int | None
+    level: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyChoices:
+    """What turns effects into euros; `inputs` are amounts that no published table gives."""
+
+    ledger: str
+    price_year: int
+    discount_profile: str
+    run_out_quarters: int
+    inputs: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosureChoices:
+    """Smallest count and smallest group of practices that may be published."""
+
+    min_count: int
+    min_group: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationConfig:
+    """One region's question: programme, draw, outcomes, estimation, money and disclosure."""
+
+    region: str
+    programme: str
+    title: str
+    simulated: bool
+    reading: ReadingSettings
+    draw: DrawChoices
+    outcomes: OutcomeChoices
+    estimation: EstimationChoices
+    money: MoneyChoices | None
+    disclosure: DisclosureChoices
+
+    @classmethod
+    def read(cls, path: Path) -> EvaluationConfig:
+        """Read `evaluation.yaml` strictly.
+
+        Raises
+        ------
+        CommandError
+            If the file is missing or any key is unknown, missing or of the wrong kind; all problems are listed.
+        """
+        settings = Settings(load_yaml(path), f"{path.parent.name}/{path.name}")
+        config = cls.take(settings)
+        if config.region != path.parent.name:
+            settings.note(f"region is {config.region}, but the file lies in the folder {path.parent.name}")
+        settings.finish()
+        return config
+
+    @classmethod
+    def take(cls, settings: Settings) -> EvaluationConfig:
+        """Take the configuration out of `settings`; the caller calls `settings.finish()`."""
+        return cls(
+            region=settings.text("region"),
+            programme=settings.text("programme"),
+            title=settings.text("title"),
+            simulated=settings.flag("simulated", False),
+            reading=_reading(settings.section("reading")),
+            draw=_draw(settings.section("draw")),
+            outcomes=_outcomes(settings.section("outcomes")),
+            estimation=_estimation(settings.section("estimation")),
+            money=_money(settings.section("cost_benefit")) if settings.has("cost_benefit") else None,
+            disclosure=_disclosure(settings.section("disclosure")),
+        )
+
+
+def _reading(settings: Settings) -> ReadingSettings:
+    return ReadingSettings(
+        decimal=settings.text("decimal", None, choices=(",", ".")),
+        thousands=settings.text("thousands", None, choices=(",", ".", " ", "none")),
+        date_order=settings.text("date_order", None, choices=("day_first", "iso")),
+    )
+
+
+def _draw(settings: Settings) -> DrawChoices:
+    return DrawChoices(
+        rollover=settings.text("rollover", choices=("queue", "redraw", "class", "permanent_number")),
+        misfit=settings.text("misfit", choices=("skip", "close", "admit", "nearest")),
+        cap=settings.text("cap", "quarter", choices=("quarter", "cumulative", "practices")),
+        oversize=settings.text("oversize", None, choices=("waits", "alone", "outside")),
+        document=settings.text("document"),
+        dated=str(settings.date("dated")),
+    )
+
+
+def _outcomes(settings: Settings) -> OutcomeChoices:
+    chosen = OutcomeChoices(primary=settings.text("primary"), secondary=settings.texts("secondary", ()))
+    if chosen.primary in (chosen.secondary or ()):
+        settings.note("the primary outcome also stands among the secondary ones")
+    return chosen
+
+
+def _estimation(settings: Settings) -> EstimationChoices:
+    first = settings.integer("event_first", -8)
+    last = settings.integer("event_last", 2)
+    if first is not None and last is not None and not first < 0 <= last:
+        settings.note("event_first must be negative and event_last zero or more")
+    return EstimationChoices(
+        estimator=settings.text("estimator", "callaway_santanna", choices=ESTIMATORS),
+        method=settings.text("method", "dr", choices=("dr", "reg", "ipw")),
+        comparison=settings.text("comparison", "not_yet_enrolled", choices=("not_yet_enrolled", "never_enrolled")),
+        covariates=settings.texts("covariates", ("log_list_size",), choices=COVARIATES),
+        anticipation=settings.integer("anticipation", 0, low=0),
+        min_comparison=settings.integer("min_comparison", 5, low=2),
+        sensitivity=settings.texts("sensitivity", (), choices=ESTIMATORS),
+        event_first=first,
+        event_last=last,
+        window_first=_quarter(settings, "first_quarter"),
+        level=settings.number("level", 0.95, 0.5, 0.999),
+        seed=settings.integer("seed", 1, low=0),
+    )
+
+
+def _quarter(settings: Settings, key: str) -> int | None:
+    text = settings.text(key, None)
+    if text is None:
+        return None
+    try:
+        return quarter(text)
+    except ValueError as error:
+        settings.note(f"{key}: {error}")
+        return None
+
+
+def _money(settings: Settings) -> MoneyChoices:
+    inputs = settings.raw("inputs", {})
+    if not isinstance(inputs, dict) or not all(isinstance(value, dict) for value in inputs.values()):
+        settings.note("inputs must hold one section an amount (value, price_year, evidence, source)")
+        inputs = {}
+    return MoneyChoices(
+        ledger=settings.text("ledger"),
+        price_year=settings.integer("price_year", low=2000),
+        discount_profile=settings.text("discount_profile", "zin2024"),
+        run_out_quarters=settings.integer("run_out_quarters", 2, low=0),
+        inputs=inputs,
+    )
+
+
+def _disclosure(settings: Settings) -> DisclosureChoices:
+    return DisclosureChoices(
+        min_count=settings.integer("min_count", 10, low=1), min_group=settings.integer("min_group", 5, low=1)
+    )
+
+
+def config_path(root: Path, region: str) -> Path:
+    """Return where a region's question is kept; refuse names that are no plain folder name.
+
+    Raises
+    ------
+    CommandError
+        If the region's name is not letters, digits, `-` or `_`.
+    """
+    if not region or not all(letter.isalnum() or letter in "-_" for letter in region):
+        raise CommandError(f"A region's name holds letters, digits, - and _ only; {region!r} does not.")
+    return root / "reports" / region / "evaluation.yaml"

@@ -1,0 +1,224 @@
+"""Turn ledger, effects, prices and scenario into a FlowModel; what does not fit together is refused at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from mtvp_eval.arrays import FloatArray
+from mtvp_eval.costbenefit.effects import EURO, PricedEffects, QuantityBasis
+from mtvp_eval.costbenefit.flows import FlowModel
+from mtvp_eval.costbenefit.ledger import (
+    EffectIsEuro,
+    Ledger,
+    LedgerLine,
+    PriceSource,
+    Quantity,
+    ShareOfPayerPrice,
+    StatedPrice,
+    TablePrice,
+)
+from mtvp_eval.costbenefit.parties import Evidence, Kind, Party
+from mtvp_eval.costbenefit.prices import Price, PriceRow, PriceTable
+from mtvp_eval.costbenefit.profiles import read_persistence, read_share
+from mtvp_eval.costbenefit.reading import Problems
+from mtvp_eval.costbenefit.scenario import Scenario
+from mtvp_eval.errors import LedgerError
+
+PARTIES = tuple(Party)
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """An amount or choice that nobody measured or published, as it must be shown beside every result."""
+
+    where: str
+    what: str
+    source: str
+
+
+def build_flows(ledger: Ledger, effects: PricedEffects, table: PriceTable, scenario: Scenario) -> FlowModel:
+    """Return the coefficients of all lines in a scenario.
+
+    Raises ``LedgerError`` that lists every line that does not fit: an unknown effect, a unit that differs between line,
+    effect and price table, an amount without a published figure, a year without an index level, a share outside 0-1.
+    """
+    problems = Problems("The ledger, effects and scenario together")
+    prices = scenario.prices(table)
+    for what in _effects_against_scenario(effects, scenario):
+        problems.add("effects", what)
+    weight, shares, price_payer, price_resource = [], [], [], []
+    for line in ledger.lines:
+        where = f"line {line.id}"
+        n, observed = scenario.n_years, scenario.observed_years
+        share = {
+            name: read_share(getattr(line, name), n, f"{where}.{name}", problems)
+            for name in ("uptake", "cashable", "avoidable", "backfill")
+        }
+        own = line.persistence is not None
+        path = (
+            read_persistence(line.persistence, observed, n, f"{where}.persistence", problems)
+            if own
+            else scenario.persistence
+        )
+        used = 1.0 - share["backfill"]
+        shares.append((path if line.effect else np.ones(n), share["cashable"] * used, share["avoidable"] * used))
+        weight.append(_weight(line, effects, scenario, share["uptake"], problems))
+        payer = _amounts(line.price_payer, line, effects, prices, scenario, problems)
+        resource = line.price_resource
+        price_payer.append(payer)
+        price_resource.append(
+            resource.share * payer
+            if isinstance(resource, ShareOfPayerPrice)
+            else _amounts(resource, line, effects, prices, scenario, problems)
+        )
+    problems.raise_if_any()
+    persistence, cashable, avoidable = (np.stack(column) for column in zip(*shares, strict=True))
+    return FlowModel(
+        np.stack(weight),
+        persistence,
+        cashable,
+        avoidable,
+        np.stack(price_payer),
+        np.stack(price_resource),
+        np.array([PARTIES.index(line.payer) for line in ledger.lines]),
+        np.array([PARTIES.index(line.receiver) for line in ledger.lines]),
+        len(PARTIES),
+    )
+
+
+def _effects_against_scenario(effects: PricedEffects, scenario: Scenario) -> Iterator[str]:
+    if effects.basis is not QuantityBasis.TOTAL:
+        return
+    last = scenario.first_year + scenario.observed_years - 1
+    for key in effects.key:
+        if key.year is not None and not scenario.first_year <= key.year <= last:
+            yield f"{key.outcome} {key.year} lies outside the observed years {scenario.first_year}-{last}"
+    if (scenario.persistence[scenario.observed_years :] > 0).any() and any(
+        not key.patient_years for key in effects.key
+    ):
+        yield "a total can only be extrapolated when the patient-years it covers are given"
+
+
+def _weight(
+    line: LedgerLine, effects: PricedEffects, scenario: Scenario, uptake: FloatArray, problems: Problems
+) -> FloatArray:
+    """Quantity of a line per unit of effect and constant (T, K+1)."""
+    weight = np.zeros((scenario.n_years, effects.n + 1))
+    if line.kind is Kind.ONE_OFF:
+        if line.in_year not in scenario.years:
+            problems.add(f"line {line.id}.in_year", f"lies outside {scenario.years[0]}-{scenario.years[-1]}")
+        weight[scenario.years == line.in_year, -1] = line.quantity
+    elif line.quantity_source is Quantity.CONTRACT:
+        weight[:, -1] = line.quantity * uptake
+    elif line.quantity_source is Quantity.INPUT:
+        weight[:, -1] = line.quantity * scenario.patient_years * uptake
+    else:
+        _effect_weight(weight, line, effects, scenario, uptake, problems)
+    return weight
+
+
+def _effect_weight(
+    weight: FloatArray,
+    line: LedgerLine,
+    effects: PricedEffects,
+    scenario: Scenario,
+    uptake: FloatArray,
+    problems: Problems,
+) -> None:
+    """Fill the columns of one outcome: patient-years per effect, or the totals and their extrapolation."""
+    position = effects.of(str(line.effect))
+    if not len(position):
+        problems.add(
+            f"line {line.id}", f"unknown effect id {line.effect}; estimated are {', '.join(effects.outcomes())}"
+        )
+        return
+    keys = [effects.key[i] for i in position]
+    if any(key.unit != line.unit for key in keys):
+        problems.add(f"line {line.id}", f"counts {line.unit}, but the effect {line.effect} is in {keys[0].unit}")
+    if effects.basis is QuantityBasis.PER_PATIENT_YEAR:
+        weight[:, position[0]] = scenario.patient_years * uptake
+        return
+    later = scenario.years >= scenario.first_year + scenario.observed_years
+    covered = sum(key.patient_years or 0.0 for key in keys)
+    for i, key in zip(position, keys, strict=True):
+        weight[scenario.years == key.year, i] = 1.0
+        weight[later, i] = scenario.patient_years[later] * uptake[later] / covered if covered else 0.0
+
+
+def _amounts(
+    source: PriceSource,
+    line: LedgerLine,
+    effects: PricedEffects,
+    prices: PriceTable,
+    scenario: Scenario,
+    problems: Problems,
+) -> FloatArray:
+    """Price of a line in each year, in euros of the scenario's price year (T,); problems are noted."""
+    year = scenario.price_year
+    try:
+        if isinstance(source, StatedPrice):
+            return np.full(scenario.n_years, Price(source.value, source.price_year).moved_to(year, prices.index).value)
+        if isinstance(source, TablePrice):
+            if source.item in prices.items() and prices.unit(source.item) != line.unit:
+                problems.add(
+                    f"line {line.id}", f"counts {line.unit}, but {source.item} is per {prices.unit(source.item)}"
+                )
+            if source.issue is not None:
+                return np.full(scenario.n_years, prices.price(source.item, source.issue, year).value)
+            return np.array([_in_year(source.item, int(y), prices, line, year, problems) for y in scenario.years])
+        if isinstance(source, EffectIsEuro) and line.unit == EURO and len(effects.of(str(line.effect))):
+            own = {effects.key[i].price_year for i in effects.of(str(line.effect))}
+            if len(own) > 1 or None in own:
+                problems.add(f"line {line.id}", "the totals of this effect are in euros of different years; use one")
+                return np.zeros(scenario.n_years)
+            return np.full(scenario.n_years, Price(1.0, own.pop() or 0).moved_to(year, prices.index).value)
+    except LedgerError as error:
+        problems.add(f"line {line.id}", str(error))
+    return np.zeros(scenario.n_years)
+
+
+def _in_year(item: str, year: int, prices: PriceTable, line: LedgerLine, price_year: int, problems: Problems) -> float:
+    """Amount valid in one year; a one-off line needs it in its own year only."""
+    if line.kind is Kind.ONE_OFF and year != line.in_year:
+        return 0.0
+    try:
+        return prices.price(item, year, price_year).value
+    except LedgerError as error:
+        problems.add(f"line {line.id}", str(error))
+        return 0.0
+
+
+def assumptions(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> tuple[Assumption, ...]:
+    """List every assumed amount and choice, to be shown wherever the result is."""
+    found = [
+        Assumption(
+            f"inputs.{row.item}.{row.valid_from.year}", f"{row.value:g} {row.unit} of {row.price_year}", row.source
+        )
+        for row in scenario.supplied
+        if row.evidence is Evidence.ASSUMED
+    ]
+    for line in ledger.lines:
+        for price in (line.price_payer, line.price_resource):
+            if isinstance(price, StatedPrice) and price.evidence is Evidence.ASSUMED:
+                what = f"{price.value:g} EUR per {line.unit} of {price.price_year}"
+                found.append(Assumption(f"line {line.id}", what, price.source))
+        if line.evidence is Evidence.ASSUMED:
+            found.append(Assumption(f"line {line.id}", line.label, line.source))
+    found += [
+        Assumption(f"inputs.cpi.{year}", f"level {level:g} (2022 = 100)", "supplied")
+        for year, level in scenario.levels.items()
+    ]
+    if effects.assumed_independent:
+        found.append(Assumption("effects", "effects assumed independent of one another", "declared"))
+    if scenario.observed_years < scenario.n_years and (scenario.persistence[scenario.observed_years :] > 0).any():
+        path = ", ".join(f"{share:.2f}" for share in scenario.persistence[scenario.observed_years :])
+        found.append(Assumption("persistence", f"after the observed years {path}", "scenario"))
+    return tuple(found)
+
+
+def _key(row: PriceRow) -> str:
+    """The key under which an amount was supplied."""
+    return f"inputs.{row.item}" if row.valid_to is None else f"inputs.{row.item}.{row.valid_from.year}"

@@ -1,0 +1,106 @@
+"""The ledger: who pays whom for what, in which quantity, at which two prices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
+
+
+class Quantity(StrEnum):
+    """Where the quantity of a line comes from.
+
+    `effect`: an estimated effect. `input`: `quantity` units per patient-year. `contract`: `quantity` units a year, or
+    once, whatever the number of patients.
+    """
+
+    EFFECT = "effect"
+    INPUT = "input"
+    CONTRACT = "contract"
+
+
+@dataclass(frozen=True, slots=True)
+class TablePrice:
+    """The price table's amount: the one valid in each year, or the one of year `issue` held constant in real terms."""
+
+    item: str
+    issue: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatedPrice:
+    """An amount stated in the ledger, with its price year, source and evidence."""
+
+    value: float
+    price_year: int
+    source: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class ShareOfPayerPrice:
+    """Resource cost as a share of what the payer pays."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class EffectIsEuro:
+    """The effect is measured in euro: its price is 1 euro of the effect's own price year."""
+
+
+PriceSource = TablePrice | StatedPrice | ShareOfPayerPrice | EffectIsEuro
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """One flow between two parties; shares are as written and become one number a year in a scenario."""
+
+    id: str
+    label: str
+    payer: Party
+    receiver: Party
+    sector: Sector
+    law: Law
+    kind: Kind
+    quantity_source: Quantity
+    effect: str | None
+    quantity: float
+    unit: str
+    price_payer: PriceSource
+    price_resource: PriceSource
+    evidence: Evidence
+    overlap_group: str
+    source: str
+    uptake: Any = 1.0
+    persistence: Any = None
+    cashable: Any = 1.0
+    avoidable: Any = 1.0
+    backfill: Any = 0.0
+    in_year: int | None = None
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Lines of one programme; `fee` is the id of the line that pays the programme to practices."""
+
+    lines: tuple[LedgerLine, ...]
+    fee: str
+    currency: str = "EUR"
+
+    def line(self, line_id: str) -> LedgerLine:
+        """Return one line by its id."""
+        return next(line for line in self.lines if line.id == line_id)
+
+    def supplied(self, outcomes: Iterable[str]) -> tuple[Ledger, tuple[str, ...]]:
+        """Return the ledger with the effects that were estimated, and the ids of the lines that were not.
+
+        The second part must be shown as "not supplied": what is missing from a total is never silent.
+        """
+        known = set(outcomes)
+        missing = tuple(line.id for line in self.lines if line.effect is not None and line.effect not in known)
+        return replace(self, lines=tuple(line for line in self.lines if line.id not in missing)), missing

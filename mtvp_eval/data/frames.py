@@ -1,0 +1,170 @@
+"""Any table of units by periods -> Panel; every count that changes the comparison is said, nothing is repaired."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtvp_eval.arrays import FloatArray, IntArray, ObjectArray
+from mtvp_eval.clock import period_label
+from mtvp_eval.data.panel import LineageRow, Panel
+from mtvp_eval.data.time_axis import read_entries, read_periods
+from mtvp_eval.errors import DataError, DataWarning
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def panel_from_frame(
+    frame: pd.DataFrame,
+    unit: str,
+    period: str,
+    entry: str,
+    outcomes: str | Sequence[str],
+    *,
+    weight: str | None = None,
+    cluster: str | None = None,
+    baseline: Sequence[str] = (),
+) -> Panel:
+    """Return the panel of a table with one row a unit and period.
+
+    Parameters
+    ----------
+    frame : rows in any order; not changed.
+    unit, period, entry : names of the columns; see `data.time_axis` for how periods and "not enrolled" may be written.
+    outcomes : one or several numeric or true-false columns; empty cells are missing and stay missing.
+    weight : constant within a unit and positive, such as a frozen list size; one where not given.
+    cluster : constant within a unit; the unit itself where not given.
+    baseline : numeric columns; the value of a unit's first row in time counts. A unit without one is left out.
+
+    Raises
+    ------
+    DataError
+        If columns are missing, a unit has two rows for one period, an entry, weight or cluster changes within a unit, a
+        value is infinite or no number, or periods are written in a way that distorts time.
+
+    Warns
+    -----
+    DataWarning
+        How many units were read as not enrolled, rows are missing, or units were left out.
+
+    Example
+    -------
+    >>> import pandas as pd, warnings
+    >>> table = pd.DataFrame({"gp": ["a", "a", "b", "b"], "q": ["2023Q1", "2023Q2"] * 2,
+    ...     "start": ["2023Q2", "2023Q2", None, None], "y": [1.0, 2.0, 3.0, 4.0]})
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     panel = panel_from_frame(table, "gp", "q", "start", "y")
+    >>> panel.periods, panel.outcomes["y"].tolist()
+    (('2023Q1', '2023Q2'), [[1.0, 2.0], [3.0, 4.0]])
+    """
+    names = [outcomes] if isinstance(outcomes, str) else list(outcomes)
+    _need_columns(frame, [unit, period, entry, *names, *baseline, *(c for c in (weight, cluster) if c)])
+    clock_of_row, axis = read_periods(frame[period])
+    clock, column = np.unique(clock_of_row, return_inverse=True)
+    if frame[unit].isna().any():
+        raise DataError(f"{unit}: {int(frame[unit].isna().sum())} rows name no unit.")
+    codes, ids = frame[unit].factorize(sort=False)
+    row = np.asarray(codes, dtype=np.int64)
+    n = len(ids)
+    _refuse_duplicates(row, column, unit, period)
+    entry_of_row, _ = read_entries(frame[entry], clock, axis)
+    first = _first_rows(row, clock_of_row, n)
+    _refuse_changes(entry_of_row, row, first, entry, "An entry is one date per unit; practices that stop need an end.")
+    values = {name: _numbers(frame[name], name) for name in (*names, *baseline, *((weight,) if weight else ()))}
+    if weight:
+        _refuse_changes(values[weight], row, first, weight, "A weight is frozen before the first entry.")
+    groups = frame[cluster].astype(object).to_numpy() if cluster else None
+    if groups is not None:
+        _refuse_changes(frame[cluster].factorize()[0], row, first, str(cluster), "A unit lies in one cluster.")
+
+    def grid(values: FloatArray) -> FloatArray:
+        table = np.full((n, len(clock)), np.nan)
+        table[row, column] = values
+        return table
+
+    panel = Panel(
+        unit_ids=np.asarray(ids, dtype=object),
+        periods=tuple(str(t) if axis == "number" else period_label(int(t)) for t in clock),
+        clock=clock,
+        outcomes={name: grid(values[name]) for name in names},
+        weight=values[weight][first] if weight else None,  # type: ignore[arg-type]
+        cluster=None if groups is None else groups[first],  # type: ignore[arg-type]
+        entry=entry_of_row[first],
+        lineage=(LineageRow("read", "rows of the table", n, 0),),
+    )
+    return _with_baseline(panel, {name: values[name][first] for name in baseline}, n * len(clock) - len(frame))
+
+
+def _with_baseline(panel: Panel, baseline: dict[str, FloatArray], absent: int) -> Panel:
+    from dataclasses import replace
+
+    assert panel.entry is not None
+    said = [f"{int((panel.entry > panel.clock[-1]).sum())} of {panel.n_units} units read as not enrolled"]
+    if absent:
+        said.append(f"{absent} of {panel.n_units * panel.n_periods} unit-periods have no row")
+    missing = {name: int(np.isnan(y).sum()) for name, y in panel.outcomes.items() if np.isnan(y).any()}
+    if missing:
+        said.append("missing values: " + ", ".join(f"{name} {count}" for name, count in missing.items()))
+    known = np.ones(panel.n_units, dtype=np.bool_)
+    for x in baseline.values():
+        known &= np.isfinite(x)
+    panel = replace(panel, baseline=baseline)
+    if not known.all():
+        said.append(f"{int((~known).sum())} units left out, because a baseline value is missing")
+        panel = panel.restrict(known, "baseline", "a baseline value is missing")
+    warnings.warn("; ".join(said) + ".", DataWarning, stacklevel=3)
+    return panel
+
+
+def _need_columns(frame: pd.DataFrame, names: list[str]) -> None:
+    from mtvp_eval.settings import nearest
+
+    absent = [name for name in names if name not in frame.columns]
+    if absent:
+        found = [str(column) for column in frame.columns]
+        raise DataError("Missing columns: " + "; ".join(f"{name} ({nearest(name, found)})" for name in absent) + ".")
+    if frame.empty:
+        raise DataError("The table holds no rows.")
+
+
+def _numbers(column: pd.Series, name: str) -> FloatArray:
+    import pandas as pd
+
+    if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
+        raise DataError(f"{name} must hold numbers; it holds {column.dtype}. Check the decimal mark of the file.")
+    values = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    if np.isinf(values).any():
+        raise DataError(
+            f"{name}: {int(np.isinf(values).sum())} infinite values. Correct them, or leave the cells empty."
+        )
+    return values
+
+
+def _refuse_duplicates(row: IntArray, column: IntArray, unit: str, period: str) -> None:
+    cell = row * (int(column.max()) + 1) + column
+    _, counts = np.unique(cell, return_counts=True)
+    if (counts > 1).any():
+        raise DataError(
+            f"{int((counts > 1).sum())} combinations of {unit} and {period} stand in more than one row "
+            f"({int(counts[counts > 1].sum())} rows). Which row counts is a decision: make it before estimating."
+        )
+
+
+def _first_rows(row: IntArray, clock: IntArray, n: int) -> IntArray:
+    order = np.lexsort((clock, row))
+    _, start = np.unique(row[order], return_index=True)
+    return np.asarray(order[start][:n], dtype=np.int64)
+
+
+def _refuse_changes(
+    values: FloatArray | IntArray | ObjectArray, row: IntArray, first: IntArray, name: str, rule: str
+) -> None:
+    at_first = values[first][row]
+    same = (values == at_first) | ((values != values) & (at_first != at_first))
+    if not same.all():
+        raise DataError(f"{name} changes within {len(np.unique(row[~same]))} units. {rule}")

@@ -1,0 +1,1 @@
+"""Public data on municipalities: one source per file, and the panel made of them."""

@@ -1,0 +1,129 @@
+"""CBS (Statistics Netherlands): region and key figures of 2015 by municipality, brought to the stable division.
+
+Bron: CBS, tables 70072NED (Regionale kerncijfers Nederland) and 82949NED (Gebieden in Nederland), CC BY 4.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtvp_eval.arrays import FloatArray, ObjectArray, frozen
+from mtvp_eval.data.open_data.codes import municipality_name
+from mtvp_eval.errors import DataError
+
+_REGIONS = {"corop": "CR", "care_office": "ZK", "province": "PV"}
+_MEANS = {
+    "address_density": "Omgevingsadressendichtheid_",
+    "hospital_distance_km": "AfstandTotZiekenhuis_",
+    "non_western_share": "TotaalNietWesterseMigratieachtergrond_46",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFigures:
+    """Regions and key figures of n units in 2015.
+
+    `region` holds `corop`, `care_office` (the region in which one insurer purchases long-term care) and `province`,
+    each (n,) names; a unit made of parts takes the region of its largest part. `values` holds (n,) means weighted by
+    population.
+    """
+
+    unit_ids: ObjectArray
+    population: FloatArray
+    region: Mapping[str, ObjectArray]
+    values: Mapping[str, FloatArray]
+
+    def of(self, unit_ids: Sequence[str]) -> KeyFigures:
+        """Return the figures of the given units in their order.
+
+        Raises
+        ------
+        DataError
+            If a unit is unknown to the 2015 tables.
+        """
+        place = {name: i for i, name in enumerate(self.unit_ids)}
+        unknown = [name for name in unit_ids if name not in place]
+        if unknown:
+            raise DataError(
+                f"{len(unknown)} municipalities have no key figures for 2015: {', '.join(sorted(unknown)[:5])}. "
+                "Add the change of name or division to data_dictionary/codes/open_data/vektis_divisions.csv."
+            )
+        at = np.array([place[name] for name in unit_ids])
+        return KeyFigures(
+            self.unit_ids[at],
+            self.population[at],
+            {name: values[at] for name, values in self.region.items()},
+            {name: values[at] for name, values in self.values.items()},
+        )
+
+
+def read_cbs(folder: Path, divisions: Mapping[str, str]) -> KeyFigures:
+    """Read both tables and add the municipalities of 2015 up to the units of the stable division.
+
+    Parameters
+    ----------
+    folder : holds one file of table 70072NED and one of 82949NED, CSV with `;` as downloaded.
+    divisions : municipality of 2015 -> unit (`read_divisions`).
+
+    Raises
+    ------
+    DataError
+        If a file or a needed column is missing.
+    """
+    figures, names = _table(folder, "70072ned"), _table(folder, "82949ned")
+    merged = names[["RegioS", "Naam_2"]].merge(figures, on="RegioS", how="inner", validate="one_to_one")
+    population = _number(merged, _column(merged, "TotaleBevolking_"))
+    spelled = [municipality_name(name) for name in merged["Naam_2"]]
+    home = np.array([divisions.get(name, name) for name in spelled], dtype=object)
+    units = np.array(sorted(set(home)), dtype=object)
+    index = np.searchsorted(units.astype(str), home.astype(str))
+    largest = np.array([np.flatnonzero(index == i)[np.argmax(population[index == i])] for i in range(len(units))])
+    total = np.bincount(index, population, len(units))
+    region = {
+        name: merged[_region_column(merged, prefix)].to_numpy(dtype=object)[largest]
+        for name, prefix in _REGIONS.items()
+    }
+    values = {}
+    for name, prefix in _MEANS.items():
+        x = _number(merged, _column(merged, prefix))
+        known = ~np.isnan(x)
+        weighted = np.bincount(index[known], (population * x)[known], len(units))
+        with np.errstate(invalid="ignore"):
+            values[name] = frozen(weighted / np.bincount(index[known], population[known], len(units)))
+    return KeyFigures(units, frozen(total), region, values)
+
+
+def _table(folder: Path, number: str) -> pd.DataFrame:
+    found = sorted(path for path in folder.glob("*.csv*") if path.name.lower().startswith(number))
+    if len(found) != 1:
+        raise DataError(
+            f"{folder.name}/ holds {len(found)} files of CBS table {number.upper()}, not 1; download it from "
+            "opendata.cbs.nl as CSV and keep its name."
+        )
+    table = pd.read_csv(found[0], sep=";", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    return table.apply(lambda column: column.str.strip())
+
+
+def _column(table: pd.DataFrame, prefix: str) -> str:
+    found = [name for name in table.columns if name.startswith(prefix)]
+    if not found:
+        raise DataError(f"CBS table 70072NED lacks the column {prefix}….")
+    return str(found[0])
+
+
+def _region_column(table: pd.DataFrame, prefix: str) -> str:
+    """Return the name column that follows the code column whose codes start with `prefix`."""
+    for position, name in enumerate(table.columns[:-1]):
+        if name.startswith("Code_") and table[name].str.match(rf"^{prefix}\d").all():
+            return str(table.columns[position + 1])
+    raise DataError(f"CBS table 70072NED lacks region codes {prefix}….")
+
+
+def _number(table: pd.DataFrame, name: str) -> FloatArray:
+    """Return a padded text column as numbers; `.` and empty are missing."""
+    return np.asarray(pd.to_numeric(table[name], errors="coerce"), dtype=np.float64)

@@ -1,0 +1,205 @@
+"""Callaway & Sant'Anna (2021): the effect on each cohort in each period, against units not yet or never enrolled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from mtvp_eval.arrays import BoolArray, FloatArray
+from mtvp_eval.data.panel import Panel
+from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
+from mtvp_eval.errors import EstimationError
+from mtvp_eval.estimands.att import cell_effect
+from mtvp_eval.estimands.estimand import Weighting
+from mtvp_eval.estimators.comparison_sets import ComparisonSet, comparison_sets
+from mtvp_eval.estimators.doubly_robust import Adjustment, two_group_effect
+from mtvp_eval.estimators.results import EffectEstimates, EffectKey, period_label
+from mtvp_eval.estimators.sample import Sample, read_sample
+
+
+class Missing(StrEnum):
+    """What to do where outcomes are missing: keep units cell by cell, or only units observed throughout."""
+
+    PAIRWISE = "pairwise"
+    COMPLETE_UNITS = "complete_units"
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Effects (K,), influence (K, n), reasons for no standard error (K,), and what made cells fail."""
+
+    effect: FloatArray
+    influence: FloatArray
+    no_error: list[str | None]
+    problems: dict[Cell, str]
+
+
+def callaway_santanna(
+    panel: Panel,
+    design: StaggeredDesign,
+    outcome: str,
+    *,
+    covariates: Sequence[str] = (),
+    weighting: Weighting = Weighting.PRACTICE,
+    method: Adjustment = Adjustment.DR,
+    base_period: BasePeriod = BasePeriod.VARYING,
+    missing: Missing = Missing.PAIRWISE,
+    cells: Sequence[Cell] | None = None,
+) -> EffectEstimates:
+    r"""Estimate ATT(g, t) for every identified cell, with influence functions.
+
+    .. math:: ATT(g,t) = E[Y_t - Y_b \mid G=g] - E[Y_t - Y_b \mid C], \qquad b = g - 1 - \delta
+
+    C are the units untouched by the programme in t and b (design.comparison); covariates are adjusted for as in
+    ``doubly_robust.two_group_effect``. Leads t < g - delta are measured from the period before (varying base) or from b
+    (universal). Cells of one cohort with the same comparison units share their logit.
+
+    Parameters
+    ----------
+    panel : outcomes (n, T) and baseline values; its clock is the design's.
+    design : cohorts and comparison; its ``size`` are the patient weights.
+    outcome : name in the panel.
+    covariates : names of baseline values, known before the first entry.
+    weighting : practice (each unit once) or patient (weighted by ``design.size``).
+    method : dr (default), reg or ipw; without covariates the three are one.
+    base_period : varying (default) or universal.
+    missing : pairwise (default) or complete_units.
+    cells : cells to estimate; all identified ones where not given. See ``supported_cells``.
+
+    Returns
+    -------
+    EffectEstimates
+        att_gt entries. Default variance: HC2 by cohort with Satterthwaite's t; with clusters, CR1.
+
+    Raises
+    ------
+    EstimationError
+        If a covariate is missing or constant, or covariates leave cells without comparable units (all named at once).
+
+    Source: Callaway & Sant'Anna (2021), eq. 2.6-2.8 and theorem 1; doubly robust form after Sant'Anna & Zhao (2020).
+
+    Example
+    -------
+    >>> panel = Panel(np.array(list("abcd"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
+    ...     {"y": np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 3, 9, 9]))
+    >>> effects = callaway_santanna(panel, StaggeredDesign.from_panel(panel), "y")
+    >>> [(k.period, float(v)) for k, v in zip(effects.index, effects.estimate)]
+    [(2, 0.0), (3, 3.5)]
+    """
+    by_size = Weighting(weighting) == Weighting.PATIENT
+    sample = read_sample(panel, design, outcome, covariates, by_size=by_size)
+    if Missing(missing) == Missing.COMPLETE_UNITS:
+        sample = sample.complete()
+    base = BasePeriod(base_period)
+    wanted = sample.design.identified_cells(base) if cells is None else tuple(cells)
+    if not wanted:
+        raise EstimationError("No cell is identified: StaggeredDesign.estimability() shows why.")
+    fitted = _fit_cells(sample, wanted, base, Adjustment(method))
+    if fitted.problems:
+        raise EstimationError(_explain(fitted.problems, len(wanted), outcome))
+    return EffectEstimates(
+        tuple(EffectKey.of(cell_effect(cell, Weighting(weighting)), outcome) for cell in wanted),
+        fitted.effect, sample.design.unit_ids, fitted.influence.T, sample.design.cohort_index, sample.cluster,
+        correction="hc2" if sample.cluster is None else "cr1", method="Callaway-Sant'Anna",
+        no_error=tuple(fitted.no_error), member=_members(sample, wanted, base), notes=sample.notes(),
+    )  # fmt: skip
+
+
+def supported_cells(
+    panel: Panel,
+    design: StaggeredDesign,
+    outcome: str,
+    *,
+    covariates: Sequence[str] = (),
+    weighting: Weighting = Weighting.PRACTICE,
+    method: Adjustment = Adjustment.DR,
+    base_period: BasePeriod = BasePeriod.VARYING,
+) -> tuple[tuple[Cell, ...], dict[Cell, str]]:
+    """Return the identified cells whose covariates allow a comparison, and why the others do not.
+
+    Only the covariates and the pattern of missing outcomes are used, never an outcome's value: estimands may be
+    declared on the supported cells without having looked.
+
+    Raises
+    ------
+    EstimationError
+        If a covariate is missing or constant.
+
+    Example
+    -------
+    >>> panel = Panel(np.array(list("abcdef"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
+    ...     {"y": np.zeros((6, 3))}, baseline={"size": np.array([8.0, 9, 7, 1, 2, 3])},
+    ...     entry=np.array([3, 3, 3, 9, 9, 9]))
+    >>> cells, why = supported_cells(panel, StaggeredDesign.from_panel(panel), "y", covariates=["size"])
+    >>> cells, len(why)
+    ((), 2)
+    """
+    by_size = Weighting(weighting) == Weighting.PATIENT
+    sample = read_sample(panel, design, outcome, covariates, by_size=by_size)
+    wanted = design.identified_cells(BasePeriod(base_period))
+    blind = sample.with_outcome(np.where(sample.observed, 0.0, np.nan))
+    problems = _fit_cells(blind, wanted, BasePeriod(base_period), Adjustment(method)).problems
+    return tuple(cell for cell in wanted if cell not in problems), problems
+
+
+def _fit_cells(sample: Sample, wanted: Sequence[Cell], base: BasePeriod, method: Adjustment) -> _Cells:
+    n = sample.design.n_units
+    y = np.ascontiguousarray(sample.y.T)
+    if sample.X.shape[1] == 1:
+        method = Adjustment.REG
+    out = _Cells(np.full(len(wanted), np.nan), np.zeros((len(wanted), n)), [None] * len(wanted), {})
+    start: dict[int, FloatArray] = {}
+    for whole in comparison_sets(sample.design, wanted, base):
+        cohort = wanted[whole.cells[0]][0]
+        for part in whole.observed_parts(sample.observed):
+            rows, n_treated = part.rows(), len(part.treated)
+            try:
+                _refuse_empty(part)
+                change = y[part.period][:, rows] - y[part.base][:, rows]
+                two = two_group_effect(change, sample.X[rows], sample.w[rows], n_treated, method, start.get(cohort))
+            except EstimationError as error:
+                out.problems.update({wanted[k]: str(error) for k in part.cells})
+                continue
+            if two.fit is not None:
+                start[cohort] = two.fit.coefficients
+            out.effect[part.cells] = two.effect
+            out.influence[np.ix_(part.cells, rows)] = n * two.influence
+            flat = np.abs(change).max(axis=1) <= 1e-14 * np.abs(y[part.period][:, rows]).max(axis=1)
+            for k, still in zip(part.cells, flat, strict=True):
+                out.no_error[k] = _no_error(part, still=bool(still))
+    return out
+
+
+def _refuse_empty(part: ComparisonSet) -> None:
+    for rows, words in ((part.treated, "treated"), (part.against, "comparison")):
+        if not len(rows):
+            raise EstimationError(f"no {words} unit is observed in both periods")
+
+
+def _no_error(part: ComparisonSet, *, still: bool) -> str | None:
+    if len(part.treated) == 1:
+        return "cohort of one unit: its spread cannot be seen"
+    if len(part.against) == 1:
+        return "one comparison unit: its spread cannot be seen"
+    return "the outcome does not move in this cell" if still else None
+
+
+def _members(sample: Sample, wanted: Sequence[Cell], base: BasePeriod) -> BoolArray | None:
+    if sample.observed.all():
+        return None
+    clock = sample.design.clock
+    pairs = [(t, sample.design.base_period(g, t, base)) for g, t in wanted]
+    columns = np.searchsorted(clock, np.array(pairs, dtype=np.int64))
+    return sample.observed[:, columns[:, 0]] & sample.observed[:, columns[:, 1]]
+
+
+def _explain(problems: dict[Cell, str], asked: int, outcome: str) -> str:
+    shown = [f"  ATT({period_label(g)}, {period_label(t)}): {why}" for (g, t), why in list(problems.items())[:8]]
+    advice = "Use fewer covariates, or declare the estimands on the cells that supported_cells() returns."
+    more = [f"  and {len(problems) - 8} more"] if len(problems) > 8 else []
+    return "\n".join(
+        [f"{len(problems)} of {asked} cells of {outcome} have no trustworthy comparison:", *shown, *more, advice]
+    )

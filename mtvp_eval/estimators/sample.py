@@ -1,0 +1,111 @@
+"""Sample: a panel's outcome, covariates and weights in the order of the design's units.
+
+Source: none; estimators are invariant to the affine change of covariates made here (a property test).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mtvp_eval.arrays import BoolArray, FloatArray, ObjectArray
+from mtvp_eval.data.panel import Panel
+from mtvp_eval.design.staggered import StaggeredDesign
+from mtvp_eval.errors import DesignError, EstimationError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Hold y (n, T), X (n, p) with a constant and standardised covariates, w (n,), cluster (n,) or None."""
+
+    design: StaggeredDesign
+    y: FloatArray
+    X: FloatArray
+    w: FloatArray
+    cluster: ObjectArray | None
+
+    @property
+    def observed(self) -> BoolArray:
+        """(n, T) whether the outcome was observed."""
+        return np.isfinite(self.y)
+
+    def complete(self) -> Sample:
+        """Return the sample of the units observed in every period."""
+        keep: BoolArray = np.all(self.observed, axis=1)
+        cluster = None if self.cluster is None else self.cluster[keep]
+        return Sample(self.design.restrict(keep), self.y[keep], self.X[keep], self.w[keep], cluster)
+
+    def with_outcome(self, y: FloatArray) -> Sample:
+        """Return the sample with another outcome (n, T)."""
+        return replace(self, y=y)
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what a reader must know of the sample: units left out, outcomes missing, who is control only."""
+        design, notes = self.design, []
+        if design.always_enrolled:
+            notes.append(f"{design.always_enrolled} units enrolled from the first period on are left out.")
+        if design.control_only in design.clock:
+            notes.append(
+                "Everybody enrolls: the last cohort is comparison only, and periods from its entry on are left out."
+            )
+        gaps = ~self.observed
+        if gaps.any():
+            notes.append(
+                f"{gaps.mean():.1%} of unit-periods are missing; cells use the units observed in both periods."
+            )
+        return tuple(notes)
+
+
+def read_sample(
+    panel: Panel, design: StaggeredDesign, outcome: str, covariates: Sequence[str] = (), *, by_size: bool = False
+) -> Sample:
+    """Return a panel's values in the order of the design's units; covariates standardised, which changes no estimate.
+
+    Raises
+    ------
+    DesignError
+        If panel and design have different clocks, or units of the design are not in the panel.
+    EstimationError
+        If the outcome is unknown, or covariates are missing or constant.
+
+    Example
+    -------
+    >>> panel = Panel(np.array(["a", "b"], dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
+    ...     {"y": np.zeros((2, 3))}, baseline={"size": np.array([1.0, 3.0])}, entry=np.array([3, 9]))
+    >>> read_sample(panel, StaggeredDesign.from_panel(panel), "y", ["size"]).X.tolist()
+    [[1.0, -1.0], [1.0, 1.0]]
+    """
+    if not np.array_equal(panel.clock, design.clock):
+        raise DesignError(
+            f"The panel has {len(panel.clock)} periods and the design {len(design.clock)}, or other ones; "
+            "make the design from the panel's own window."
+        )
+    if outcome not in panel.outcomes:
+        raise EstimationError(f"Unknown outcome {outcome}; the panel has {', '.join(panel.outcomes) or 'none'}.")
+    rows = design.rows_in(panel.unit_ids)
+    y = panel.outcomes[outcome][rows]
+    if not np.isfinite(y).any():
+        raise EstimationError(f"Outcome {outcome} is not observed for any unit of the design.")
+    alone = len(set(panel.cluster[rows].tolist())) == len(rows)
+    return Sample(
+        design, y, _standardised(panel.covariates(covariates)[rows], covariates),
+        design.size if by_size else np.ones(len(rows)), None if alone else panel.cluster[rows],
+    )  # fmt: skip
+
+
+def _standardised(x: FloatArray, names: Sequence[str]) -> FloatArray:
+    missing = ~np.isfinite(x)
+    spread = np.where(missing.any(axis=0), np.nan, x.std(axis=0))
+    problems = [
+        f"{name} is missing for {int(m.sum())} units" for name, m in zip(names, missing.T, strict=True) if m.any()
+    ]
+    level = np.abs(np.where(missing, 0.0, x)).max(axis=0, initial=0.0)
+    problems += [f"{name} is constant" for name, s, a in zip(names, spread, level, strict=True) if s <= 1e-12 * a]
+    if problems:
+        raise EstimationError(
+            f"Covariates cannot be used: {'; '.join(problems)}. "
+            "Leave them out, or restrict the panel to the units that have them."
+        )
+    return np.column_stack([np.ones(len(x)), (x - x.mean(axis=0)) / spread])

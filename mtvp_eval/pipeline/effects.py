@@ -1,0 +1,201 @@
+"""Effects of every supplied outcome: declared estimands, one method as headline, others beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtvp_eval.config import EstimationChoices, EvaluationConfig
+from mtvp_eval.data.panel import Panel
+from mtvp_eval.design.staggered import Cell, StaggeredDesign
+from mtvp_eval.dictionary.schema import Dictionary
+from mtvp_eval.errors import EstimationError, MtvpError
+from mtvp_eval.estimands.aggregate import by_calendar, by_cohort, event_study, money_total, overall
+from mtvp_eval.estimands.estimand import Estimand, Weighting
+from mtvp_eval.estimands.placebo import placebo
+from mtvp_eval.estimators.aggregation import aggregate
+from mtvp_eval.estimators.callaway_santanna import callaway_santanna, supported_cells
+from mtvp_eval.estimators.doubly_robust import Adjustment
+from mtvp_eval.estimators.results import EffectEstimates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class NotEstimated:
+    """An outcome, or some of its cells, for which there is no estimate, and why."""
+
+    outcome: str
+    cells: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Effects:
+    """All effects of one region.
+
+    `joint` holds every estimand of every outcome with its joint covariance; `money` the totals of cost outcomes by
+    calendar year over the cells in `money_cells`, in euro; `frame` is `joint` as a tidy table with simultaneous bands
+    over the event times of an outcome; `robustness` the overall effect by every method.
+    """
+
+    joint: EffectEstimates
+    money: EffectEstimates | None
+    money_cells: tuple[tuple[Cell, ...], ...]
+    frame: pd.DataFrame
+    robustness: pd.DataFrame
+    not_estimated: tuple[NotEstimated, ...]
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Outcomes with an estimate, in the order of the dictionary."""
+        return tuple(dict.fromkeys(key.outcome for key in self.joint.index))
+
+
+def estimate_effects(
+    panel: Panel, design: StaggeredDesign, dictionary: Dictionary, config: EvaluationConfig
+) -> Effects:
+    """Estimate every supplied outcome in both weightings, its placebos, and the totals of cost outcomes.
+
+    Raises
+    ------
+    EstimationError
+        If no outcome can be estimated; the reason of each is listed.
+    """
+    choices, refused = config.estimation, []
+    parts: list[EffectEstimates] = []
+    totals: list[tuple[EffectEstimates, tuple[tuple[Cell, ...], ...]]] = []
+    for name, outcome in dictionary.outcomes.items():
+        if name not in panel.outcomes:
+            continue
+        try:
+            cells, why = supported_cells(
+                panel, design, name, covariates=choices.covariates, method=_adjustment(choices)
+            )
+            if why:
+                refused.append(NotEstimated(name, len(why), "; ".join(sorted(set(why.values())))))
+            if not any(t >= g for g, t in cells):
+                raise EstimationError("no cell at or after a start can be estimated")
+            parts += [_one(panel, design, name, choices, cells, weighting, outcome.unit_en) for weighting in Weighting]
+            if outcome.kind == "cost":
+                totals.append(_totals(panel, design, name, choices, cells))
+        except MtvpError as error:
+            refused.append(NotEstimated(name, 0, str(error)))
+    if not parts:
+        raise EstimationError(
+            "No outcome can be estimated:\n" + "\n".join(f"  {r.outcome}: {r.reason}" for r in refused)
+        )
+    joint = EffectEstimates.stack(*parts)
+    money = EffectEstimates.stack(*(part for part, _ in totals)) if totals else None
+    money_cells = tuple(cells for _, years in totals for cells in years)
+    estimated = tuple(dict.fromkeys(key.outcome for key in joint.index))
+    return Effects(
+        joint,
+        money,
+        money_cells,
+        _with_bands(joint, choices),
+        _by_method(panel, design, estimated, choices),
+        tuple(refused),
+    )
+
+
+def _adjustment(choices: EstimationChoices) -> Adjustment:
+    return Adjustment(choices.method)
+
+
+def _one(
+    panel: Panel, design: StaggeredDesign, name: str, choices: EstimationChoices, cells: Sequence[Cell],
+    weighting: Weighting, unit: str,
+) -> EffectEstimates:  # fmt: skip
+    """Cells of one outcome and everything declared on them."""
+    single = callaway_santanna(
+        panel,
+        design,
+        name,
+        covariates=choices.covariates,
+        weighting=weighting,
+        method=_adjustment(choices),
+        cells=cells,
+    ).with_units({name: unit})
+    declared: list[Estimand] = [overall(design, weighting, within=cells)]
+    declared += [e for e in event_study(design, weighting, within=cells) if _shown(e, choices)]
+    declared += by_cohort(design, weighting, within=cells)
+    declared += by_calendar(design, weighting, within=cells)
+    declared += [e for e in placebo(design, weighting, within=cells) if _shown(e, choices)]
+    return EffectEstimates.stack(aggregate(single, design, declared), single)
+
+
+def _shown(estimand: Estimand, choices: EstimationChoices) -> bool:
+    return choices.event_first <= (estimand.event_time or 0) <= choices.event_last
+
+
+def _totals(
+    panel: Panel, design: StaggeredDesign, name: str, choices: EstimationChoices, cells: Sequence[Cell]
+) -> tuple[EffectEstimates, tuple[tuple[Cell, ...], ...]]:
+    """Total effect on a cost, in euro, for each calendar year: a rate a year over a quarter counts a fourth."""
+    after = [cell for cell in cells if cell[1] >= cell[0]]
+    years = tuple(tuple(c for c in after if c[1] // 4 == year) for year in sorted({t // 4 for _, t in after}))
+    single = callaway_santanna(
+        panel, design, name, covariates=choices.covariates, weighting=Weighting.PATIENT, method=_adjustment(choices),
+        cells=after,
+    )  # fmt: skip
+    declared = [money_total(design, within=year).scaled(0.25) for year in years]
+    return aggregate(single, design, declared).with_units({name: "euro"}), years
+
+
+def _with_bands(joint: EffectEstimates, choices: EstimationChoices) -> pd.DataFrame:
+    """Tidy table with simultaneous bands over the event times of each outcome and weighting."""
+    frame = joint.to_frame(choices.level)
+    return frame.assign(band_low=np.nan, band_high=np.nan)
+
+
+Method = Callable[[Panel, StaggeredDesign, str, EstimationChoices, Weighting], EffectEstimates]
+
+
+def _callaway(adjusted: bool, method: str | None = None) -> Method:
+    def estimate(
+        panel: Panel, design: StaggeredDesign, name: str, choices: EstimationChoices, weighting: Weighting
+    ) -> EffectEstimates:
+        covariates = choices.covariates if adjusted else ()
+        way = Adjustment(method or choices.method)
+        cells, _ = supported_cells(panel, design, name, covariates=covariates, weighting=weighting, method=way)
+        after = [cell for cell in cells if cell[1] >= cell[0]]
+        single = callaway_santanna(
+            panel, design, name, covariates=covariates, weighting=weighting, method=way, cells=after
+        )
+        return aggregate(single, design, [overall(design, weighting, within=after)])
+
+    return estimate
+
+
+METHODS: dict[str, Method] = {
+    "callaway_santanna": _callaway(adjusted=True),
+    "callaway_santanna_unadjusted": _callaway(adjusted=False),
+    "callaway_santanna_regression": _callaway(adjusted=True, method="reg"),
+    "callaway_santanna_weighting": _callaway(adjusted=True, method="ipw"),
+}
+"""The overall effect by every method shown beside the headline."""
+
+
+def _by_method(
+    panel: Panel, design: StaggeredDesign, outcomes: Sequence[str], choices: EstimationChoices
+) -> pd.DataFrame:
+    """Overall effect of every outcome by every method; a method that refuses has a row with its reason."""
+    import pandas as pd
+
+    parts, refused = [], []
+    for method, estimate in METHODS.items():
+        found: list[EffectEstimates] = []
+        for name in outcomes:
+            for weighting in Weighting:
+                try:
+                    found.append(estimate(panel, design, name, choices, weighting))
+                except MtvpError as error:
+                    refused.append({"method": method, "outcome": name, "weighting": str(weighting), "note": str(error)})
+        if found:
+            parts.append(EffectEstimates.stack(*found).to_frame(choices.level).assign(method=method))
+    return pd.concat([*parts, pd.DataFrame(refused)], ignore_index=True)

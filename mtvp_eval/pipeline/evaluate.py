@@ -1,0 +1,110 @@
+"""run_evaluation: extracts -> panel -> design -> effects -> euros, on one screen."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtvp_eval.config import EvaluationConfig, config_path
+from mtvp_eval.data.extracts import read_extracts
+from mtvp_eval.data.link import LinkChoices, Linked, link
+from mtvp_eval.data.panel import Panel
+from mtvp_eval.design.staggered import StaggeredDesign
+from mtvp_eval.dictionary.load import load_dictionary, load_programme
+from mtvp_eval.dictionary.schema import Dictionary, Programme
+from mtvp_eval.errors import CommandError
+from mtvp_eval.pipeline.comparison import analysis_panel, compared
+from mtvp_eval.pipeline.effects import Effects, estimate_effects
+from mtvp_eval.pipeline.money import Money, price_effects
+from mtvp_eval.progress import step
+from mtvp_eval.project import project_root, resource
+from mtvp_eval.provenance import Provenance, named_files, provenance
+from mtvp_eval.settings import nearest
+
+DATA_VARIABLE = "MTVP_DATA"
+"""Environment variable that names the folder of the extracts where it is not raw/REGION; kernels inherit it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """A record of one evaluation: question, linked data, design, effects, euros, and what it all follows from.
+
+    `everybody` are the practices compared, over all quarters supplied; `panel` is cut to the estimated quarters.
+    """
+
+    config: EvaluationConfig
+    dictionary: Dictionary
+    programme: Programme
+    linked: Linked
+    everybody: Panel
+    panel: Panel
+    design: StaggeredDesign
+    effects: Effects
+    money: Money
+    provenance: Provenance
+
+
+def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
+    """Evaluate one region from its extracts in `data` (default raw/REGION under the project).
+
+    Raises
+    ------
+    CommandError
+        If the region has no question or no extracts, or the question names what the dictionary does not hold.
+    DataError
+        If the extracts break rules, or leave nobody to compare.
+    EstimationError
+        If no outcome can be estimated.
+    """
+    root = project_root()
+    config = EvaluationConfig.read(config_path(root, region))
+    folder = data_folder(region, data)
+    dictionary = load_dictionary(resource("data_dictionary"))
+    programme = load_programme(resource("data_dictionary"), config.programme)
+    refuse_unknown_outcomes(config, dictionary)
+    with step("reading and linking the extracts"):
+        extracts = read_extracts(folder, dictionary, config.reading)
+        run_out = config.money.run_out_quarters if config.money else 0
+        linked = link(extracts, dictionary, programme, LinkChoices(config.estimation.window_first, run_out))
+    everybody = analysis_panel(linked, config.estimation)
+    panel, design = compared(everybody, config.estimation)
+    with step("estimating effects"):
+        effects = estimate_effects(panel, design, dictionary, config)
+    with step("pricing effects"):
+        money = price_effects(config, linked, design, effects)
+    sources = {
+        **named_files(folder, f"raw/{region}"),
+        f"reports/{region}/evaluation.yaml": config_path(root, region),
+        **named_files(resource("data_dictionary"), "data_dictionary"),
+    }
+    record = provenance(sources, config.estimation.seed)
+    return Evaluation(config, dictionary, programme, linked, everybody, panel, design, effects, money, record)
+
+
+def data_folder(region: str, data: Path | None = None) -> Path:
+    """Return the folder of a region's extracts: `data`, else the one MTVP_DATA names, else raw/REGION.
+
+    Raises
+    ------
+    CommandError
+        If there is no such folder.
+    """
+    named = os.environ.get(DATA_VARIABLE)
+    folder = data or (Path(named) if named else project_root() / "raw" / region)
+    if not folder.is_dir():
+        raise CommandError(
+            f"There are no extracts of region {region}: raw/{region} is not there. `mtvp init {region}` makes empty "
+            f"ones, `mtvp simulate {region}` simulates an embedded region, --data names another folder."
+        )
+    return folder
+
+
+def refuse_unknown_outcomes(config: EvaluationConfig, dictionary: Dictionary) -> None:
+    """Raise ``CommandError`` if the question names outcomes the dictionary does not hold, naming the nearest."""
+    asked = (config.outcomes.primary, *config.outcomes.secondary)
+    unknown = [f"{name} ({nearest(name, dictionary.outcomes)})" for name in asked if name not in dictionary.outcomes]
+    if unknown:
+        raise CommandError(
+            f"evaluation.yaml asks for outcomes that data_dictionary/outcomes.yaml lacks: {', '.join(unknown)}."
+        )

@@ -1,0 +1,237 @@
+"""From an evaluation to what a report shows: frames without any practice in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtvp_eval.clock import NEVER, quarter_label
+from mtvp_eval.costbenefit.net_benefit import NetBenefit
+from mtvp_eval.costbenefit.parties import Horizon, Perspective
+from mtvp_eval.costbenefit.stakeholders import who_pays_who_gains
+from mtvp_eval.data.panel import Panel
+from mtvp_eval.pipeline.comparison import described_cells
+from mtvp_eval.pipeline.evaluate import Evaluation
+from mtvp_eval.report.inputs import MoneyInputs, OutcomeInfo, Priced, ReportInputs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DECIMALS = {"cost": 2, "survey": 2, "ratio": 2, "value": 2}
+
+
+def report_inputs(evaluation: Evaluation) -> ReportInputs:
+    """Return everything a report of one region shows."""
+    config, linked = evaluation.config, evaluation.linked
+    return ReportInputs(
+        region=config.region,
+        title={"nl": config.title, "en": config.title},
+        simulated=config.simulated,
+        primary_outcome=config.outcomes.primary,
+        outcomes=_outcomes(evaluation),
+        lineage=_account(evaluation),
+        not_supplied=_frame(
+            ("outcome", "reason"), [(row.outcome, row.reason) for row in linked.supply if not row.supplied]
+        ),
+        findings=_frame(("table", "finding", "rows"), [(f.table, f.kind, f.count) for f in linked.validation.findings]),
+        missing=_missing(evaluation),
+        known_breaks=_breaks(evaluation),
+        cohorts=_cohorts(evaluation),
+        estimability=_estimability(evaluation),
+        trends=_trends(evaluation),
+        effects=evaluation.effects.frame,
+        robustness=evaluation.effects.robustness,
+        draw=_draw(evaluation),
+        money=None if evaluation.money.net_benefit is None else _money(evaluation, evaluation.money.net_benefit),
+        money_refused=evaluation.money.refused,
+        headline_method=config.estimation.estimator,
+        headline_covariates=config.estimation.covariates,
+        level=config.estimation.level,
+        min_patients=config.disclosure.min_count,
+        min_units=config.disclosure.min_group,
+        manifest=evaluation.provenance.to_dict(),
+    )
+
+
+def _frame(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def _cohort_label(entry: int, last: int) -> str:
+    return "never" if entry == NEVER or entry > last else quarter_label(entry)
+
+
+def _outcomes(evaluation: Evaluation) -> tuple[OutcomeInfo, ...]:
+    panel, first = evaluation.panel, int(evaluation.design.cohorts[0])
+    before = panel.clock < first
+    infos = []
+    for name, outcome in evaluation.dictionary.outcomes.items():
+        values = panel.outcomes.get(name)
+        level = None
+        if values is not None and np.isfinite(values[:, before]).any():
+            level = float(np.nanmean(values[:, before][:, -4:]))
+        infos.append(
+            OutcomeInfo(
+                name,
+                {"nl": outcome.title_nl, "en": outcome.title_en},
+                {"nl": outcome.unit_nl, "en": outcome.unit_en},
+                outcome.direction,
+                _DECIMALS[outcome.kind],
+                level,
+            )
+        )
+    return tuple(infos)
+
+
+def _account(evaluation: Evaluation) -> pd.DataFrame:
+    """Account of practices on the way to the comparison."""
+    design = evaluation.design
+    rows = [(row.step, row.reason, row.units, row.lost) for row in evaluation.everybody.lineage]
+    rows.append(
+        ("before", "enrolled from the first quarter supplied on: no pre-period", design.n_units, design.always_enrolled)
+    )
+    return _frame(("step", "reason", "units", "lost"), rows)
+
+
+def _missing(evaluation: Evaluation) -> pd.DataFrame:
+    """Share of missing values by outcome, cohort and event time."""
+    panel = evaluation.everybody
+    entry, rows = _entry(panel), []
+    last = int(panel.clock[-1])
+    for cohort in np.unique(np.where(entry > last, NEVER, entry)).tolist():
+        members = (entry > last) if cohort == NEVER else (entry == cohort)
+        for name, values in panel.outcomes.items():
+            share = np.isnan(values[members]).mean(axis=0)
+            for t, missing in zip(panel.clock.tolist(), share.tolist(), strict=True):
+                event = None if cohort == NEVER else t - cohort
+                rows.append((name, _cohort_label(cohort, last), event, int(members.sum()), missing))
+    return _frame(("outcome", "cohort", "event_time", "units", "share"), rows)
+
+
+def _breaks(evaluation: Evaluation) -> pd.DataFrame:
+    by_name = {known.name: known for known in evaluation.dictionary.breaks}
+    crossed: dict[str, list[str]] = {}
+    for row in evaluation.linked.breaks:
+        crossed.setdefault(row.name, []).append(row.outcome)
+    rows = []
+    for name, outcomes in crossed.items():
+        known = by_name[name]
+        last = "" if known.last is None else quarter_label(known.last)
+        rows.append((name, quarter_label(known.first), last, ", ".join(outcomes), known.what_en, known.source))
+    return _frame(("break", "first_period", "last_period", "outcomes", "what", "source"), rows)
+
+
+def _entry(panel: Panel) -> np.ndarray[Any, np.dtype[np.int64]]:
+    assert panel.entry is not None
+    return panel.entry
+
+
+def _cohorts(evaluation: Evaluation) -> pd.DataFrame:
+    panel = evaluation.everybody
+    entry, last = _entry(panel), int(panel.clock[-1])
+    labels = np.array([_cohort_label(int(g), last) for g in entry], dtype=object)
+    rows = [
+        (label, int((labels == label).sum()), float(panel.weight[labels == label].sum()))
+        for label in sorted(set(labels))
+    ]
+    return _frame(("cohort", "units", "patients"), rows)
+
+
+def _estimability(evaluation: Evaluation) -> pd.DataFrame:
+    columns = (
+        *("cohort", "period", "event_time", "practices", "patients", "practices_comparing", "patients_comparing"),
+        *("identified_by", "reason"),
+    )
+    frame = _frame(columns, described_cells(evaluation.everybody, evaluation.design, evaluation.config.estimation))
+    last = int(evaluation.everybody.clock[-1])
+    return frame.assign(
+        cohort=[_cohort_label(int(g), last) for g in frame["cohort"]],
+        period=[quarter_label(int(t)) for t in frame["period"]],
+    )
+
+
+def _trends(evaluation: Evaluation) -> pd.DataFrame:
+    """Raw mean of every estimated outcome by cohort and quarter."""
+    panel = evaluation.everybody
+    entry, last, rows = _entry(panel), int(panel.clock[-1]), []
+    for cohort in np.unique(np.where(entry > last, NEVER, entry)).tolist():
+        members = (entry > last) if cohort == NEVER else (entry == cohort)
+        patients = float(panel.weight[members].sum())
+        for name in evaluation.effects.outcomes:
+            values = panel.outcomes[name][members]
+            seen = np.isfinite(values)
+            count = seen.sum(axis=0)
+            total = np.where(seen, values, 0.0).sum(axis=0)
+            for t, n, s in zip(panel.periods, count.tolist(), total.tolist(), strict=True):
+                rows.append((name, _cohort_label(cohort, last), t, n, patients, s / n if n else np.nan))
+    return _frame(("outcome", "cohort", "period", "units", "patients", "mean"), rows)
+
+
+def _draw(evaluation: Evaluation) -> Mapping[str, str]:
+    draw, programme = evaluation.config.draw, evaluation.programme
+    return {
+        "rollover": draw.rollover,
+        "misfit": draw.misfit,
+        "cap": f"{draw.cap}, {programme.cap_share:.0%} of {programme.cap_base.replace('_', ' ')}",
+        "oversize": draw.oversize or "not declared",
+        "document": draw.document,
+        "dated": draw.dated,
+    }
+
+
+def _money(evaluation: Evaluation, result: NetBenefit) -> MoneyInputs:
+    import pandas as pd
+
+    level = evaluation.config.estimation.level
+    summary = result.summary(level)
+    summary = summary[summary["horizon"] == Horizon.OBSERVED.value]
+    perspectives = summary.rename(columns={"net_benefit": "total", "low": "ci_low", "high": "ci_high"})
+    tidy = result.to_frame()
+    payer = {line.id: line.payer.value for line in result.ledger.lines}
+    receiver = {line.id: line.receiver.value for line in result.ledger.lines}
+    lines = tidy[tidy["flow"] == "pays"]
+    lines = lines.assign(payer=lines["line"].map(payer), receiver=lines["line"].map(receiver))
+    parties = who_pays_who_gains(result).rename(columns={"probability_gain": "probability_positive"})
+    even = result.break_even_tariff()
+    low, high = even.interval(level)
+    years = result.scenario.years
+    effects = result.effects
+    return MoneyInputs(
+        perspectives=perspectives,
+        lines=lines,
+        party_years=tidy.groupby(["party", "year"], as_index=False, sort=False)["amount"].sum(),
+        parties=parties,
+        break_even=pd.DataFrame(
+            [
+                {
+                    "year": str(result.scenario.price_year),
+                    "break_even": even.mean,
+                    "ci_low": low,
+                    "ci_high": high,
+                    "paid": result.paid_tariff(),
+                }
+            ]
+        ),
+        assumptions=pd.DataFrame(
+            [
+                {"item": a.where, "value": a.what, "unit": "", "evidence": "assumed", "source": a.source}
+                for a in result.assumptions
+            ],
+            columns=["item", "value", "unit", "evidence", "source"],
+        ),
+        patient_years=result.patient_years(),
+        first_period=str(years[0]),
+        last_period=str(years[-1]),
+        price_year=result.scenario.price_year,
+        discounting=result.scenario.discount.name,
+        priced=Priced(
+            tuple(f"{key.outcome} {key.year}" for key in effects.key),
+            effects.mean,
+            effects.covariance,
+            result.total(Perspective.INSURER).df,
+        ),
+    )

@@ -1,0 +1,82 @@
+"""Published data sets as panels, and the recorded results of the original R packages."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtvp_eval.clock import NEVER
+from mtvp_eval.data.panel import Panel
+
+SETTINGS = {
+    "mpdta": ("mpdta.csv", "countyreal", "year", "first.treat", ("lemp",), ("lpop",)),
+    "mpdta_unbalanced": ("mpdta_unbalanced.csv", "countyreal", "year", "first_treat", ("lemp",), ("lpop",)),
+    "lottery_small": (
+        "lottery_small.csv",
+        "practice_id",
+        "quarter",
+        "cohort",
+        ("consults_per_1000", "ref_rate"),
+        ("deprivation", "list_size", "region"),
+    ),
+    "base_stagg": ("base_stagg.csv", "id", "year", "year_treated", ("y",), ()),
+    "df_het": ("df_het.csv.gz", "unit", "year", "g", ("dep_var",), ("state",)),
+    "pj_officer": (
+        "pj_officer_level_balanced.csv.gz",
+        "uid",
+        "period",
+        "first_trained",
+        ("complaints", "sustained", "force"),
+        (),
+    ),
+}
+
+
+@cache
+def frame(shared: Path, name: str) -> pd.DataFrame:
+    d = pd.read_csv(shared / "data" / "published" / SETTINGS[name][0])
+    return d.assign(ref_rate=1000 * d.referrals / d.list_size) if name == "lottery_small" else d
+
+
+@cache
+def panel(shared: Path, name: str, weight: str | None = None, cluster: str | None = None) -> Panel:
+    """One row a unit; missing rows become NaN; entry 0 or after the window becomes NEVER."""
+    _, unit, period, entry, outcomes, baseline = SETTINGS[name]
+    d = frame(shared, name)
+    first = d.groupby(unit).first()
+    clock = np.sort(d[period].unique()).astype(np.int64)
+    g = first[entry].to_numpy().astype(np.int64)
+    rows, columns = first.index.get_indexer(d[unit]), np.searchsorted(clock, d[period])
+    wide = {o: np.full((len(first), len(clock)), np.nan) for o in outcomes}
+    for o, values in wide.items():
+        values[rows, columns] = d[o]
+    weights = None
+    if weight == "exp_lpop":
+        weights = np.exp(first["lpop"].to_numpy())
+    elif weight:
+        weights = first[weight].to_numpy(float)
+    return Panel(
+        first.index.to_numpy().astype(object),
+        tuple(str(t) for t in clock),
+        clock,
+        wide,
+        weight=weights,
+        cluster=None if cluster is None else first[cluster].to_numpy().astype(object),
+        baseline={b: first[b].to_numpy(float) for b in baseline},
+        entry=np.where((g == 0) | (g > clock[-1]), NEVER, g),
+    )
+
+
+@cache
+def variants(shared: Path, file: str) -> dict[str, dict]:
+    found = json.loads((shared / "reference" / "did" / f"{file}.json").read_text())["variants"]
+    return {v["label"]: v for v in (found.values() if isinstance(found, dict) else found)}
+
+
+def column(values: list) -> np.ndarray:
+    """A recorded column as floats; null is NaN."""
+    if not isinstance(values, list):
+        values = [values]
+    return np.array([np.nan if v is None else float(v) for v in values])

@@ -1,0 +1,64 @@
+"""evaluation.yaml: strict, complete, every problem at once."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mtvp_eval.config import EvaluationConfig, config_path
+from mtvp_eval.errors import CommandError
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "reports" / "example" / "evaluation.yaml"
+
+
+def written(tmp_path: Path, change) -> Path:
+    content = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    change(content)
+    path = tmp_path / "example" / "evaluation.yaml"
+    path.parent.mkdir()
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def test_the_example_is_read():
+    config = EvaluationConfig.read(EXAMPLE)
+    assert config.draw.rollover == "queue"
+    assert config.estimation.covariates == ("log_list_size",)
+    assert config.disclosure.min_count == 10
+
+
+def test_the_draw_has_no_default_and_all_problems_are_listed(tmp_path):
+    def change(content):
+        del content["draw"]["rollover"]
+        content["draw"]["misfits"] = "skip"
+        content["estimation"]["estimator"] = "calaway_santanna"
+        content["estimation"]["event_first"] = 2
+        content["outcomes"]["secondary"].append("consults_per_1000")
+
+    with pytest.raises(CommandError) as refused:
+        EvaluationConfig.read(written(tmp_path, change))
+    text = str(refused.value)
+    for part in (
+        "rollover is required (one of queue, redraw, class, permanent_number)",
+        "unknown key misfits; did you mean misfit?",
+        "did you mean callaway_santanna?",
+        "event_first must be negative",
+        "also stands among the secondary",
+    ):
+        assert part in text
+
+
+def test_a_file_in_the_wrong_folder_is_refused(tmp_path):
+    path = written(tmp_path, lambda content: content.update(region="elsewhere"))
+    with pytest.raises(CommandError, match="lies in the folder example"):
+        EvaluationConfig.read(path)
+
+
+def test_without_money_there_is_no_cost_benefit(tmp_path):
+    assert EvaluationConfig.read(written(tmp_path, lambda content: content.pop("cost_benefit"))).money is None
+
+
+@pytest.mark.parametrize("region", ["", "../x", "a/b", "a b"])
+def test_a_region_is_a_plain_name(tmp_path, region):
+    with pytest.raises(CommandError, match="letters, digits"):
+        config_path(tmp_path, region)
