@@ -45,6 +45,20 @@ class Prose:
 
 
 @dataclass(frozen=True, slots=True)
+class Gallery:
+    """Several figures of one kind, side by side."""
+
+    figures: tuple[ReportFigure, ...]
+
+    def __repr__(self) -> str:
+        """Say what each figure shows."""
+        return "\n".join(repr(figure) for figure in self.figures)
+
+    def _repr_html_(self) -> str:
+        return f'<div class="gallery">{"".join(figure._repr_html_() for figure in self.figures)}</div>'
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Hold the inputs and the language of one report; give its parts.
 
@@ -58,8 +72,8 @@ class Page:
     def title(self, kind: str) -> Prose:
         """Return the title of the report: ``region`` or ``brief``."""
         programme = text("document.programme", self.language)
-        name = self.inputs.title[self.language]
-        return Prose((text(f"document.{kind}", self.language, programme=programme, region=name),), "h1")
+        words = {"programme": programme, "region": self.inputs.region}
+        return Prose((text(f"document.{kind}", self.language, **words),), "h1")
 
     def heading(self, name: str, depth: int = 2) -> Prose:
         """Return a heading of the report."""
@@ -70,8 +84,8 @@ class Page:
         lines = [text("document.simulated", self.language)] if self.inputs.simulated else []
         money = self.inputs.money
         if money is not None:
-            values = {"first": money.first_period, "last": money.last_period, "price_year": money.price_year}
-            lines.append(text("document.observed", self.language, **values))
+            observed = sentences.when(money, self.language)
+            lines.append(text("document.observed", self.language, when=observed, price_year=money.price_year))
         return Prose(tuple(lines), role="standing")
 
     def footer(self) -> Prose:
@@ -138,6 +152,15 @@ class Page:
         if name not in draw:
             raise MtvpError(f"There is no figure {name!r}; figures are {', '.join(draw)}.")
         return draw[name]()
+
+
+    def other_figures(self, name: str) -> Gallery:
+        """Return a figure for every outcome with an effect but the primary one, in the order of the headline table."""
+        table = report_table("headline", self.inputs, self.language)
+        assert table is not None
+        outcomes = dict.fromkeys(str(o) for o in table.frame["outcome"])
+        figures = (self.figure(name, outcome) for outcome in outcomes if outcome != self.inputs.primary_outcome)
+        return Gallery(tuple(figure for figure in figures if isinstance(figure, ReportFigure)))
 
 
 def subset(table: ReportTable, **only: str) -> ReportTable:

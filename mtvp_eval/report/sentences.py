@@ -11,6 +11,7 @@ from mtvp_eval.report.labels import euro, interval, joined, number, term, text
 from mtvp_eval.report.small_groups import shown_effects
 from mtvp_eval.report.tables.effects import differing
 from mtvp_eval.report.tables.layout import percent
+from mtvp_eval.report.tables.money import assumption
 
 
 def effects(inputs: ReportInputs, language: str) -> list[str]:
@@ -66,17 +67,25 @@ def decision(inputs: ReportInputs, language: str) -> list[str]:
     said = []
     if "insurer" in rows:
         said.append(_net(rows["insurer"], "decision", money, language, inputs.level))
-        if rows["insurer"].ci_low <= 0 <= rows["insurer"].ci_high:
+        if rows["insurer"].low_per_patient_year <= 0 <= rows["insurer"].high_per_patient_year:
             said.append(say("decision_uncertain", language))
     if "society" in rows:
         said.append(_net(rows["society"], "decision_society", money, language, inputs.level))
     return [*said, say("decision_horizon", language), *assumed(money, language)]
 
 
+def when(money: MoneyInputs, language: str) -> str:
+    """Write the observed period of the money."""
+    if money.first_period == money.last_period:
+        return money.first_period
+    return text("document.from_to", language, first=money.first_period, last=money.last_period)
+
+
 def assumed(money: MoneyInputs, language: str) -> list[str]:
     """Name the amounts that nobody observed or agreed."""
     frame = money.assumptions
-    items = [term("item", str(i), language) for i in frame.loc[frame["evidence"] == "assumed", "item"]]
+    items = [assumption(str(i), language) for i in frame.loc[frame["evidence"] == "assumed", "item"]]
+    items = list(dict.fromkeys(items))
     if not items:
         return []
     return [say("assumed", language, n=len(items), total=len(frame), items=joined(items, language))]
@@ -133,7 +142,7 @@ def basis(inputs: ReportInputs, language: str) -> str:
     """Say how many effects after entry the lottery identifies, how many parallel trends, and how many nothing."""
     after = inputs.estimability[inputs.estimability["event_time"] >= 0]
     by = after["identified_by"].value_counts()
-    lottery, none = int(by.get("lottery", 0)), int(by.get("not identified", 0))
+    lottery, none = int(by.get("lottery", 0)), int(by.get("none", 0))
     counts = {"cells": len(after), "trends": len(after) - lottery - none, "none": none}
     return (
         say("basis_lottery", language, lottery=lottery, **counts)
@@ -146,7 +155,7 @@ def intervals(inputs: ReportInputs, language: str) -> str:
     """Name the kinds of interval in use and the range of their degrees of freedom."""
     rows = shown_effects(inputs)
     rows = rows[(rows["estimand"] == "overall") & rows["std_error"].notna()]
-    methods = joined(sorted({str(m) for m in rows["ci_method"]}), language)
+    methods = joined(sorted({term("ci_method", str(m), language) for m in rows["ci_method"]}), language)
     finite = rows["df"][rows["df"] < math.inf]
     if finite.empty:
         return say("intervals", language, methods=methods, df=say("df_infinite", language))
@@ -208,10 +217,9 @@ def _net(row: Any, key: str, money: MoneyInputs, language: str, level: float) ->
     return say(
         f"{key}_{'gain' if gains else 'loss'}",
         language,
-        first=money.first_period,
-        last=money.last_period,
+        when=when(money, language),
         amount=euro(abs(row.per_patient_year), language, 2),
-        interval=_interval(row.ci_low, row.ci_high, language, level, 2),
+        interval=_interval(row.low_per_patient_year, row.high_per_patient_year, language, level, 2),
         chance=_chance(row.probability_positive, language),
     )
 

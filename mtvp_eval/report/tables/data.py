@@ -59,9 +59,16 @@ def not_supplied(inputs: ReportInputs, language: str) -> ReportTable:
 
 
 def findings(inputs: ReportInputs, language: str) -> ReportTable:
-    """Return what was found in the extracts that did not stop the evaluation."""
-    columns = (column("table", language), column("finding", language), column("rows", language, "number"))
-    return table("findings", inputs.findings, columns, ("table", "finding"), language)
+    """Return what was found in the extracts that did not stop the evaluation; small counts are withheld."""
+    frame = inputs.findings.groupby(["table", "finding"], as_index=False, sort=False)["rows"].sum()
+    frame["label"] = [term("finding", str(f), language) for f in frame["finding"]]
+    columns = (
+        column("table", language),
+        Column("label", column("finding", language).label),
+        column("rows", language, "number"),
+    )
+    few = frame["rows"].between(1, inputs.min_patients - 1).to_numpy(np.bool_)
+    return table("findings", frame, columns, ("table", "finding"), language, few, keep=("label",))
 
 
 def missing(inputs: ReportInputs, language: str) -> ReportTable:

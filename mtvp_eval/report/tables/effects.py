@@ -176,6 +176,10 @@ def _words(frame: pd.DataFrame, inputs: ReportInputs, language: str) -> pd.DataF
     }
     if "weighting" in frame:
         more["weighting_text"] = [term("weighting", str(w), language) for w in frame["weighting"]]
+    if "note" in frame:
+        more["note"] = frame["note"].fillna("").astype(str).tolist()
+    if "ci_method" in frame:
+        more["ci_text"] = [term("ci_method", str(m), language) if m == m else "" for m in frame["ci_method"]]
     return frame.reset_index(drop=True).assign(**more)
 
 
@@ -191,7 +195,7 @@ def _effect_columns(inputs: ReportInputs, language: str) -> tuple[Column, ...]:
             "interval", language, "interval", level=inputs.level, decimals="decimals", low="ci_low", high="ci_high"
         ),
         Column("unit_text", column("unit", language).label),
-        column("ci_method", language),
+        column("ci_text", language, label="ci_method"),
         column("df", language, "number", decimals=1),
         column("note", language),
     )  # fmt: skip
@@ -231,6 +235,6 @@ def _effect_table(
         "period",
         "event_time",
     )
-    if "note" in frame and not frame["note"].astype(str).str.strip().any():
+    if not frame["note"].str.strip().any():
         columns = tuple(c for c in columns if c.name != "note")
     return table(id_, frame, columns, key, language, gone, keep=always)

@@ -16,17 +16,15 @@ if TYPE_CHECKING:
 def perspectives(money: MoneyInputs, language: str, level: float) -> ReportTable:
     """Return net benefit in total and per enrolled patient per year, with interval and chance of a gain."""
     frame = _termed(money.perspectives, "perspective", language)
+    euro, low, high = text("unit.eur", language), "low_per_patient_year", "high_per_patient_year"
     frame = frame.assign(percent=100 * frame["probability_positive"].astype(float))
     columns = (
         Column("perspective_text", column("perspective", language).label),
-        column("total", language, "number", unit=text("unit.eur", language), signed=True),
-        column(
-            "per_patient_year", language, "number", unit=text("unit.eur", language), decimals=2,
-            low="ci_low", high="ci_high", signed=True,
-        ),
-        column("interval", language, "interval", level=level, decimals=2, low="ci_low", high="ci_high"),
+        column("total", language, "number", unit=euro, low="ci_low", high="ci_high", signed=True),
+        column("per_patient_year", language, "number", unit=euro, decimals=2, low=low, high=high, signed=True),
+        column("interval", language, "interval", level=level, decimals=2, low=low, high=high),
         Column("percent", column("probability_positive", language).label, "number", unit="%"),
-    )  # fmt: skip
+    )
     return table("perspectives", frame, columns, ("perspective",), language)
 
 
@@ -46,7 +44,8 @@ def break_even(money: MoneyInputs, language: str, level: float) -> ReportTable:
 def parties(money: MoneyInputs, language: str) -> ReportTable:
     """Return what each party pays, receives, spends itself and keeps."""
     frame = _termed(money.parties, "party", language)
-    frame = frame.assign(percent=100 * frame["probability_positive"].astype(float))
+    certain = frame["net"] == 0  # a party that passes on all it receives has no chance of gaining
+    frame = frame.assign(percent=100 * frame["probability_positive"].astype(float).mask(certain))
     euro = text("unit.eur", language)
     columns = (
         Column("party_text", column("party", language).label),
@@ -100,17 +99,30 @@ def ledger(money: MoneyInputs, language: str) -> ReportTable:
 def assumptions(money: MoneyInputs, language: str) -> ReportTable:
     """Return the amounts used, each with its evidence and source; assumed ones are called so."""
     frame = money.assumptions.assign(
-        item_text=[term("item", str(i), language) for i in money.assumptions["item"]],
+        item_text=[assumption(str(i), language) for i in money.assumptions["item"]],
+        value=money.assumptions["value"].astype(str),
         evidence_text=[term("evidence", str(e), language) for e in money.assumptions["evidence"]],
     )
     columns = (
         Column("item_text", column("item", language).label),
-        column("value", language, "number", decimals=2, unit="=unit"),
+        column("value", language),
         column("unit", language),
         Column("evidence_text", column("evidence", language).label),
         column("source", language),
     )
     return table("assumptions", frame, columns, ("item",), language)
+
+
+def assumption(id_: str, language: str) -> str:
+    """Return the words for an assumed amount: ``inputs.<item>.<year>``, ``line <id>`` or another key.
+
+    >>> assumption("inputs.practice_outlay.2023", "en"), assumption("line fee", "en")
+    ('outlay of practices, 2023', 'Programme fee')
+    """
+    if id_.startswith("line "):
+        return term("line", id_.removeprefix("line "), language)
+    item, _, year = id_.removeprefix("inputs.").partition(".")
+    return ", ".join(part for part in (term("item", item, language), year) if part)
 
 
 def not_computed(money: MoneyInputs, language: str) -> ReportTable:

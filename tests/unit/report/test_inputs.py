@@ -1,9 +1,9 @@
 """ReportInputs: the frames a report needs, and what is said when one is not there."""
 
 import pytest
-from made_region import made_inputs
 
 from mtvp_eval.errors import DataError
+from tests.unit.report.made_region import made_inputs
 
 
 def test_all_lacking_columns_are_named_at_once():

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from made_region import COHORTS, made_estimability, made_inputs
 
 from mtvp_eval.report.small_groups import shown_effects, withheld_cohorts
+from tests.unit.report.made_region import COHORTS, made_estimability, made_inputs
 
 
 def region_with(**units: int):
