@@ -39,8 +39,8 @@ FRAMES: dict[str, tuple[str, ...]] = {
 
 MONEY_FRAMES: dict[str, tuple[str, ...]] = {
     "perspectives": (
-        *("perspective", "total", "per_patient_year", "ci_low", "ci_high", "probability_positive"),
-        "std_error",
+        *("perspective", "total", "ci_low", "ci_high", "per_patient_year", "low_per_patient_year"),
+        *("high_per_patient_year", "probability_positive"),
     ),
     "lines": ("line", "label", "payer", "receiver", "sector", "kind", "evidence", "year", "amount"),
     "party_years": ("party", "year", "amount"),
@@ -105,9 +105,10 @@ class ReportInputs:
     """Hold all a report shows of one region's evaluation.
 
     Frames have at least the columns of `FRAMES`. Cohorts and periods are labels (``2023Q2``); the cohort that never
-    enters is ``never``. `effects` holds every estimand of every outcome in both weightings; `band_low`, `band_high` are
-    simultaneous over the event times of one outcome. `draw` declares the rules of the draw, term -> value.
-    `manifest` is the byte-stable part of the provenance. `money` is None when `money_refused` says why.
+    enters is ``never``. `identified_by` of a cell is ``lottery``, ``trends`` or ``none`` (with `reason`). `effects`
+    holds every estimand of every outcome in both weightings; `band_low`, `band_high` are simultaneous over the event
+    times of one outcome. `draw` declares the rules of the draw, term -> value. `manifest` is the byte-stable part of the
+    provenance. `money` is None when `money_refused` says why.
 
     Raises
     ------

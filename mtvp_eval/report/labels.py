@@ -68,7 +68,9 @@ def number(value: float, language: str, decimals: int = 0, signed: bool = False)
     >>> number(-1234.5, "nl", 1), number(-1234.5, "en", 1), number(0.25, "nl", 2, signed=True)
     ('−1.234,5', '−1,234.5', '+0,25')
     """
-    if not math.isfinite(value):
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    if math.isnan(value):
         return ABSENT
     digits = f"{abs(value):,.{decimals}f}"
     zero = not digits.strip("0.,")

@@ -101,20 +101,24 @@ class ReportTable:
         return self.withheld is not None and bool(self.withheld[row, self.columns.index(column)])
 
     def numbers(self) -> Iterator[PublishedNumber]:
-        """Yield every number of the table that is published."""
+        """Yield every number that is published; a range that belongs to no number as its two ends."""
+        owned = {(c.low, c.high) for c in self.columns if c.kind == "number"}
         for row in range(len(self.frame)):
             for column in self.columns:
-                if column.kind != "number" or self.is_withheld(row, column):
+                is_owned = column.kind == "interval" and (column.low, column.high) in owned
+                if column.kind == "text" or is_owned or self.is_withheld(row, column):
                     continue
-                value = float(self.frame[column.name].iloc[row])
-                if math.isfinite(value):
-                    yield PublishedNumber(
-                        f"{self.id}/{self.row_id(row)}/{column.name}",
-                        value,
-                        self._unit(row, column),
-                        self._interval(row, column),
-                        column.tolerance * max(1.0, abs(value)),
-                    )
+                names = (column.name,) if column.kind == "number" else (column.low, column.high)
+                for name in names:
+                    value = float(self.frame[name].iloc[row])
+                    if math.isfinite(value):
+                        yield PublishedNumber(
+                            f"{self.id}/{self.row_id(row)}/{name}",
+                            value,
+                            self._unit(row, column),
+                            self._interval(row, column) if column.kind == "number" else None,
+                            column.tolerance * max(1.0, abs(value)),
+                        )
 
     def _interval(self, row: int, column: Column) -> tuple[float, float] | None:
         if not column.low:

@@ -67,7 +67,7 @@ def effect_row(outcome: str, estimand: str, weighting: str, scale: float, error:
         "event_time": np.nan,
         "unit": "",
         "df": 24.0,
-        "ci_method": "welch_t",
+        "ci_method": "HC2 by cohort, t",
         "note": "",
         "band_low": np.nan,
         "band_high": np.nan,
@@ -126,7 +126,7 @@ def made_estimability() -> pd.DataFrame:
                     "patients": float(COHORTS[cohort][1]),
                     "practices_comparing": sum(COHORTS[c][0] for c in against),
                     "patients_comparing": float(sum(COHORTS[c][1] for c in against)),
-                    "identified_by": "parallel trends" if against else "not identified",
+                    "identified_by": "trends" if against else "none",
                     "reason": "" if against else "every unit is enrolled or about to enroll",
                 }
             )
@@ -159,11 +159,12 @@ def made_money() -> MoneyInputs:
         {
             "perspective": ["insurer", "society"],
             "total": [-412_300.0, -655_020.0],
+            "ci_low": [-1_562_900.0, -1_933_000.0],
+            "ci_high": [741_200.0, 620_300.0],
             "per_patient_year": [-5.12, -8.13],
-            "ci_low": [-19.4, -24.0],
-            "ci_high": [9.2, 7.7],
+            "low_per_patient_year": [-19.4, -24.0],
+            "high_per_patient_year": [9.2, 7.7],
             "probability_positive": [0.235, 0.155],
-            "std_error": [6.9, 7.6],
         }
     )
     lines = pd.DataFrame(

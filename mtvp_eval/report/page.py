@@ -1,0 +1,170 @@
+"""Page: what a notebook cell calls; every call gives one thing to show in the notebook's language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from html import escape
+
+from mtvp_eval.errors import MtvpError
+from mtvp_eval.report import sentences
+from mtvp_eval.report.catalogue import report_table
+from mtvp_eval.report.figure import ReportFigure
+from mtvp_eval.report.inputs import ReportInputs
+from mtvp_eval.report.labels import text
+from mtvp_eval.report.table import ReportTable
+from mtvp_eval.report.tables.layout import percent
+
+SENTENCES = {
+    "decision": sentences.decision,
+    "effects": sentences.effects,
+    "break_even": sentences.break_even,
+    "reading": sentences.reading,
+    "limits": sentences.limits,
+    "supplied": sentences.supplied,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A heading or some sentences, as a page shows them and as plain text."""
+
+    lines: tuple[str, ...]
+    element: str = "p"
+    role: str = ""
+
+    def __repr__(self) -> str:
+        """Return the plain text, one sentence a line."""
+        return "\n".join(self.lines)
+
+    def _repr_html_(self) -> str:
+        role = f' class="{self.role}"' if self.role else ""
+        if self.element == "ul":
+            return f"<ul{role}>{''.join(f'<li>{escape(line)}</li>' for line in self.lines)}</ul>" if self.lines else ""
+        return "".join(f"<{self.element}{role}>{escape(line)}</{self.element}>" for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Several figures of one kind, side by side."""
+
+    figures: tuple[ReportFigure, ...]
+
+    def __repr__(self) -> str:
+        """Say what each figure shows."""
+        return "\n".join(repr(figure) for figure in self.figures)
+
+    def _repr_html_(self) -> str:
+        return f'<div class="gallery">{"".join(figure._repr_html_() for figure in self.figures)}</div>'
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Hold the inputs and the language of one report; give its parts.
+
+    >>> Page.__slots__
+    ('inputs', 'language')
+    """
+
+    inputs: ReportInputs
+    language: str
+
+    def title(self, kind: str) -> Prose:
+        """Return the title of the report: ``region`` or ``brief``."""
+        programme = text("document.programme", self.language)
+        words = {"programme": programme, "region": self.inputs.region}
+        return Prose((text(f"document.{kind}", self.language, **words),), "h1")
+
+    def heading(self, name: str, depth: int = 2) -> Prose:
+        """Return a heading of the report."""
+        return Prose((text(f"heading.{name}", self.language),), f"h{depth}")
+
+    def standing(self) -> Prose:
+        """Return what stands under the title: that a region is simulated, and which period was observed."""
+        lines = [text("document.simulated", self.language)] if self.inputs.simulated else []
+        money = self.inputs.money
+        if money is not None:
+            observed = sentences.when(money, self.language)
+            lines.append(text("document.observed", self.language, when=observed, price_year=money.price_year))
+        return Prose(tuple(lines), role="standing")
+
+    def footer(self) -> Prose:
+        """Return the last line of the report."""
+        words = {
+            "region": self.inputs.region,
+            "units": self.inputs.min_units,
+            "patients": self.inputs.min_patients,
+        }
+        return Prose((text("document.footer", self.language, **words),), role="footer")
+
+    def sentences(self, name: str) -> Prose:
+        """Return some sentences: decision, effects, break_even, reading, limits or supplied.
+
+        Raises
+        ------
+        MtvpError
+            If there are no such sentences.
+        """
+        if name not in SENTENCES:
+            raise MtvpError(f"There are no sentences {name!r}; there are {', '.join(SENTENCES)}.")
+        said: Sequence[str] = SENTENCES[name](self.inputs, self.language)
+        if name == "decision":
+            return Prose((" ".join(said),), role="decision")
+        return Prose(tuple(said), "ul")
+
+    def table(self, name: str, **only: str) -> ReportTable | Prose:
+        """Return a table, or those of its rows where columns have the given values; why not, if there is none."""
+        made = report_table(name, self.inputs, self.language)
+        if made is None:
+            return Prose((sentences.say("decision_refused", self.language, reason=self.inputs.money_refused),))
+        return subset(made, **only)
+
+    def outcome_table(self, name: str, outcome: str = "") -> ReportTable | Prose:
+        """Return the rows of a table of effects for one outcome (the primary one by default), headline weighting."""
+        wanted = {"outcome": outcome or self.inputs.primary_outcome}
+        if name != "trends":
+            wanted["weighting"] = self.inputs.headline_weighting
+        return self.table(name, **wanted)
+
+    def figure(self, name: str, outcome: str = "") -> ReportFigure | Prose:
+        """Return a figure, drawn from the table of the same name.
+
+        Raises
+        ------
+        MtvpError
+            If there is no such figure.
+        """
+        from mtvp_eval.report.figures import design, effects, money
+
+        if name in ("event_study", "trends"):
+            table = self.outcome_table(name, outcome)
+        else:
+            table = self.table("headline" if name == "forest" else name)
+        if isinstance(table, Prose):
+            return Prose(())
+        draw = {
+            "event_study": lambda: effects.event_study(table, percent(self.inputs.level)),
+            "trends": lambda: effects.trends(table, tuple(str(c) for c in self.inputs.cohorts["cohort"])),
+            "forest": lambda: effects.forest(table, self.inputs.headline_weighting),
+            "estimability": lambda: design.estimability(table),
+            "parties": lambda: money.parties(table),
+        }
+        if name not in draw:
+            raise MtvpError(f"There is no figure {name!r}; figures are {', '.join(draw)}.")
+        return draw[name]()
+
+
+    def other_figures(self, name: str) -> Gallery:
+        """Return a figure for every outcome with an effect but the primary one, in the order of the headline table."""
+        table = report_table("headline", self.inputs, self.language)
+        assert table is not None
+        outcomes = dict.fromkeys(str(o) for o in table.frame["outcome"])
+        figures = (self.figure(name, outcome) for outcome in outcomes if outcome != self.inputs.primary_outcome)
+        return Gallery(tuple(figure for figure in figures if isinstance(figure, ReportFigure)))
+
+
+def subset(table: ReportTable, **only: str) -> ReportTable:
+    """Return the rows of a table in which columns have the given values; ids stay the same."""
+    keep = (table.frame[list(only)].astype(str) == list(only.values())).all(axis=1).to_numpy()
+    withheld = None if table.withheld is None else table.withheld[keep]
+    return replace(table, frame=table.frame[keep].reset_index(drop=True), withheld=withheld)

@@ -1,0 +1,1 @@
+"""The published tables by topic; each takes `ReportInputs` and a language and returns a `ReportTable`."""

@@ -1,0 +1,240 @@
+"""Tables of effects: per outcome, by time since the start, by cohort and quarter, by estimator; and raw means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtvp_eval.report.inputs import ReportInputs
+from mtvp_eval.report.labels import term, text
+from mtvp_eval.report.small_groups import shown_effects, withheld_cohorts
+from mtvp_eval.report.table import Column, ReportTable
+from mtvp_eval.report.tables.layout import column, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BAND_TOLERANCE = 1e-4
+"""Bands rest on simulated quantiles: the same seed and stream give the same draws, sorted sums differ in the last bits,
+and an order statistic may then change place with its neighbour."""
+
+
+def headline(inputs: ReportInputs, language: str) -> ReportTable:
+    """Return the average effect of each outcome, in the other weighting too where the two differ."""
+    frame = _words(_of(inputs, "overall"), inputs, language)
+    main = inputs.headline_weighting
+    frame = frame[(frame["weighting"] == main) | frame["outcome"].isin(differing(inputs))]
+    baseline = np.array([inputs.outcome(str(o)).baseline or np.nan for o in frame["outcome"]], dtype=float)
+    for name in ("estimate", "ci_low", "ci_high"):
+        values = frame[name].to_numpy(float)
+        relative = np.where(frame["unit"] == "log", 100 * np.expm1(values), 100 * values / baseline)
+        frame = frame.assign(**{f"relative_{name}": relative})
+    columns = (
+        *_effect_columns(inputs, language)[:4],
+        column(
+            "relative_estimate",
+            language,
+            "number",
+            "relative",
+            unit="%",
+            decimals=1,
+            low="relative_ci_low",
+            high="relative_ci_high",
+            signed=True,
+        ),
+        column("aim", language, label="direction"),
+        *_effect_columns(inputs, language)[4:],
+    )
+    return _effect_table("headline", frame, columns, ("outcome", "weighting"), language)
+
+
+def differing(inputs: ReportInputs) -> frozenset[str]:
+    """Return the outcomes whose average effect per practice and per patient differ by more than a standard error."""
+    frame = _of(inputs, "overall").set_index(["outcome", "weighting"])
+    found = set()
+    for outcome in frame.index.get_level_values(0).unique():
+        rows = frame.loc[outcome]
+        if {"practice", "patient"} <= set(rows.index):
+            gap = abs(float(rows.loc["practice", "estimate"]) - float(rows.loc["patient", "estimate"]))
+            if gap > float(rows.loc[inputs.headline_weighting, "std_error"]):
+                found.add(str(outcome))
+    return frozenset(found)
+
+
+def event_study(inputs: ReportInputs, language: str) -> ReportTable:
+    """Return the effect by periods since the start, leads included, with interval and simultaneous band."""
+    frame = shown_effects(inputs)
+    frame = frame[frame["estimand"].isin(["placebo", "event_study"])]
+    frame = frame.sort_values("estimand", kind="stable").drop_duplicates(["outcome", "weighting", "event_time"])
+    frame = _words(frame.sort_values(["outcome", "weighting", "event_time"], kind="stable"), inputs, language)
+    frame["event_time"] = frame["event_time"].astype(int)
+    return _effect_table(
+        "event_study",
+        frame,
+        _by(inputs, language, "event_time", band=True),
+        ("outcome", "weighting", "event_time"),
+        language,
+    )
+
+
+def placebo(inputs: ReportInputs, language: str) -> ReportTable:
+    """Return the placebo leads of the primary outcome and all others."""
+    frame = shown_effects(inputs)
+    leads = frame[(frame["estimand"] == "placebo")]
+    if leads.empty:
+        leads = frame[(frame["estimand"] == "event_study") & (frame["event_time"] < 0)]
+    leads = _words(leads, inputs, language)
+    leads["event_time"] = leads["event_time"].astype(int)
+    return _effect_table(
+        "placebo",
+        leads,
+        _by(inputs, language, "event_time", band=True),
+        ("outcome", "weighting", "event_time"),
+        language,
+    )
+
+
+def by_cohort(inputs: ReportInputs, language: str) -> ReportTable:
+    """Return the effect by cohort; a cohort of one has an estimate without error, and the reason."""
+    frame = _words(_of(inputs, "cohort"), inputs, language)
+    return _effect_table(
+        "by_cohort", frame, _by(inputs, language, "cohort"), ("outcome", "weighting", "cohort"), language
+    )
+
+
+def calendar(inputs: ReportInputs, language: str) -> ReportTable:
+    """Return the effect by calendar period."""
+    frame = _words(_of(inputs, "calendar"), inputs, language)
+    return _effect_table(
+        "calendar", frame, _by(inputs, language, "period"), ("outcome", "weighting", "period"), language
+    )
+
+
+def att_gt(inputs: ReportInputs, language: str) -> ReportTable:
+    """Return every estimated effect by cohort and period from entry on."""
+    frame = _of(inputs, "att_gt")
+    frame = _words(frame[frame["event_time"] >= 0], inputs, language)
+    columns = _by(inputs, language, "cohort")
+    columns = (*columns[:3], column("period", language), *columns[3:])
+    return _effect_table("att_gt", frame, columns, ("outcome", "weighting", "cohort", "period"), language)
+
+
+def robustness(inputs: ReportInputs, language: str) -> ReportTable:
+    """Return the average effect of each outcome by estimator."""
+    frame = inputs.robustness.assign(unit=inputs.robustness.get("unit", ""), withheld=False)
+    overall = shown_effects(inputs)
+    gone = overall[(overall["estimand"] == "overall") & overall["withheld"]]["outcome"]
+    frame["withheld"] = frame["outcome"].isin(set(gone))
+    frame = _words(frame, inputs, language)
+    frame["method_text"] = [term("method", str(m), language) for m in frame["method"]]
+    columns = _by(inputs, language, "method_text", label="method")
+    return _effect_table("robustness", frame, columns, ("outcome", "method", "weighting"), language)
+
+
+def trends(inputs: ReportInputs, language: str) -> ReportTable:
+    """Return the raw means by outcome, period (rows) and cohort (columns)."""
+    hidden = withheld_cohorts(inputs)
+    few = inputs.trends["units"].between(1, inputs.min_units - 1)
+    frame = inputs.trends.assign(mean=inputs.trends["mean"].mask(few | inputs.trends["cohort"].isin(list(hidden))))
+    order = [str(c) for c in inputs.cohorts["cohort"]]
+    wide = frame.pivot_table(index=["outcome", "period"], columns="cohort", values="mean", sort=False, dropna=False)
+    wide = wide.reindex(columns=order).reset_index()
+    wide = _words(wide.assign(unit=""), inputs, language)
+    columns = (
+        Column("title", column("outcome", language).label),
+        column("period", language),
+        *(Column(c, term("cohort", c, language), "number", unit="=unit_text", decimals="decimals") for c in order),
+    )
+    made = table("trends", wide, columns, ("outcome", "period"), language)
+    gone = np.column_stack(
+        [np.zeros((len(wide), 2), dtype=np.bool_), *(np.full(len(wide), c in hidden) for c in order)]
+    )
+    if not gone.any():
+        return made
+    from dataclasses import replace
+
+    return replace(made, withheld=gone)
+
+
+def _of(inputs: ReportInputs, estimand: str) -> pd.DataFrame:
+    frame = shown_effects(inputs)
+    return frame[frame["estimand"] == estimand]
+
+
+def _words(frame: pd.DataFrame, inputs: ReportInputs, language: str) -> pd.DataFrame:
+    """Add what is read: title, unit, average over whom, aim, decimals of the outcome."""
+    infos = [inputs.outcome(str(o)) for o in frame["outcome"]]
+    is_log = [str(unit) == "log" for unit in frame["unit"]]
+    more = {
+        "title": [info.title[language] for info in infos],
+        "unit_text": [
+            text("unit.log", language) if log else i.unit[language] for i, log in zip(infos, is_log, strict=True)
+        ],
+        "decimals": [3 if log else info.decimals for info, log in zip(infos, is_log, strict=True)],
+        "aim": [term("direction", info.direction, language) for info in infos],
+    }
+    if "weighting" in frame:
+        more["weighting_text"] = [term("weighting", str(w), language) for w in frame["weighting"]]
+    if "note" in frame:
+        more["note"] = frame["note"].fillna("").astype(str).tolist()
+    if "ci_method" in frame:
+        more["ci_text"] = [term("ci_method", str(m), language) if m == m else "" for m in frame["ci_method"]]
+    return frame.reset_index(drop=True).assign(**more)
+
+
+def _effect_columns(inputs: ReportInputs, language: str) -> tuple[Column, ...]:
+    return (
+        Column("title", column("outcome", language).label),
+        Column("weighting_text", column("weighting", language).label),
+        column(
+            "estimate", language, "number", unit="=unit_text", decimals="decimals",
+            low="ci_low", high="ci_high", signed=True,
+        ),
+        column(
+            "interval", language, "interval", level=inputs.level, decimals="decimals", low="ci_low", high="ci_high"
+        ),
+        Column("unit_text", column("unit", language).label),
+        column("ci_text", language, label="ci_method"),
+        column("df", language, "number", decimals=1),
+        column("note", language),
+    )  # fmt: skip
+
+
+def _by(inputs: ReportInputs, language: str, name: str, band: bool = False, label: str = "") -> tuple[Column, ...]:
+    """The columns of effects by one coordinate."""
+    title, weighting, estimate, interval, unit, _, df, note = _effect_columns(inputs, language)
+    bands: tuple[Column, ...] = ()
+    if band:
+        bands = (
+            column(
+                "band", language, "interval", level=inputs.level, decimals="decimals",
+                low="band_low", high="band_high", tolerance=BAND_TOLERANCE,
+            ),
+        )  # fmt: skip
+    return (title, weighting, column(name, language, label=label), estimate, interval, *bands, unit, df, note)
+
+
+def _by_coordinate(id_: str, frame: pd.DataFrame, name: str, inputs: ReportInputs, language: str) -> ReportTable:
+    columns = _by(inputs, language, name, band=name == "event_time")
+    return _effect_table(id_, _words(frame, inputs, language), columns, ("outcome", "weighting", name), language)
+
+
+def _effect_table(
+    id_: str, frame: pd.DataFrame, columns: tuple[Column, ...], key: tuple[str, ...], language: str
+) -> ReportTable:
+    gone = frame["withheld"].to_numpy(np.bool_)
+    always = (
+        "title",
+        "weighting_text",
+        "aim",
+        "unit_text",
+        "method_text",
+        "ci_method",
+        "cohort",
+        "period",
+        "event_time",
+    )
+    if not frame["note"].str.strip().any():
+        columns = tuple(c for c in columns if c.name != "note")
+    return table(id_, frame, columns, key, language, gone, keep=always)
