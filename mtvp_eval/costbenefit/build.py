@@ -92,8 +92,8 @@ def build_flows(ledger: Ledger, effects: PricedEffects, table: PriceTable, scena
 def _effects_against_scenario(effects: PricedEffects, scenario: Scenario) -> Iterator[str]:
     if effects.claims_of not in (ALL_INSURERS, scenario.insured_of):
         yield (
-            f"estimated on the claims of insurer {effects.claims_of}, but the patient-years are of {scenario.insured_of}; "
-            "use that insurer's own insured (own_insured)"
+            f"estimated on the claims of insurer {effects.claims_of}, but the patient-years are of "
+            f"{scenario.insured_of}; use that insurer's own insured (own_insured)"
         )
     if effects.basis is not QuantityBasis.TOTAL:
         return
