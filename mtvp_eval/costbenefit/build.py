@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray
-from mtvp_eval.costbenefit.effects import EURO, PricedEffects, QuantityBasis
+from mtvp_eval.costbenefit.effects import ALL_INSURERS, EURO, PricedEffects, QuantityBasis
 from mtvp_eval.costbenefit.flows import FlowModel
 from mtvp_eval.costbenefit.ledger import (
     EffectIsEuro,
@@ -90,6 +90,11 @@ def build_flows(ledger: Ledger, effects: PricedEffects, table: PriceTable, scena
 
 
 def _effects_against_scenario(effects: PricedEffects, scenario: Scenario) -> Iterator[str]:
+    if effects.claims_of not in (ALL_INSURERS, scenario.insured_of):
+        yield (
+            f"estimated on the claims of insurer {effects.claims_of}, but the patient-years are of "
+            f"{scenario.insured_of}; use that insurer's own insured (own_insured)"
+        )
     if effects.basis is not QuantityBasis.TOTAL:
         return
     last = scenario.first_year + scenario.observed_years - 1
@@ -211,6 +216,9 @@ def assumptions(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> t
         Assumption(f"inputs.cpi.{year}", f"level {level:g} (2022 = 100)", "supplied")
         for year, level in scenario.levels.items()
     ]
+    if scenario.insured_of != ALL_INSURERS and effects.claims_of == ALL_INSURERS:
+        what = "effects of all insured taken for the insured of one insurer"
+        found.append(Assumption("effects", what, f"insured_of {scenario.insured_of}"))
     if effects.assumed_independent:
         found.append(Assumption("effects", "effects assumed independent of one another", "declared"))
     if scenario.observed_years < scenario.n_years and (scenario.persistence[scenario.observed_years :] > 0).any():

@@ -218,3 +218,14 @@ def test_scenario_problems_are_said_at_once(price_table):
         "price_year",
     ):
         assert part in str(error.value)
+
+
+def test_effects_of_one_insurer_are_not_multiplied_by_patients_of_all(document, price_table):
+    effects = replace(hospital_total(-15_000.0), claims_of="3332")
+    with pytest.raises(LedgerError, match="claims of insurer 3332, but the patient-years are of all"):
+        one_year(document, price_table, effects)
+    own = replace(observed_scenario("own", 2023, np.array([600.0]), 2023, ZIN), insured_of="3332")
+    result = net_benefit(read_ledger(document), effects, price_table, own)
+    assert result.total(Perspective.INSURER).mean == pytest.approx(15_000 - 600 * 11.52)
+    taken = net_benefit(read_ledger(document), hospital_total(-15_000.0), price_table, own)
+    assert [a.where for a in taken.assumptions] == ["effects"]
