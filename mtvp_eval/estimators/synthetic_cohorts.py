@@ -260,7 +260,8 @@ def _in_time(setting: _Setting, fit: Fit) -> float | None:
     total, mass = 0.0, 0.0
     for rows, cohort, pre in zip(setting.rows, setting.cohorts, setting.pre, strict=True):
         early = replace(
-            setting, y=setting.y[:, :pre], clock=setting.clock[:pre], rows=(rows,), cohorts=(cohort,), pre=(pre - ahead,),
+            setting, y=setting.y[:, :pre], clock=setting.clock[:pre], rows=(rows,), cohorts=(cohort,),
+            pre=(pre - ahead,),
         )  # fmt: skip
         size = float(setting.w[rows].sum())
         total, mass = total + size * float(_fits(early, fit)[0].gap[pre - ahead :].mean()), mass + size
