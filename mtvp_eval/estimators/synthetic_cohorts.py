@@ -147,7 +147,8 @@ def estimate_synthetic(
         EffectKey(outcome, "overall", Weighting(weighting)),
         *(EffectKey(outcome, "event_study", Weighting(weighting), event_time=int(e)) for e in times),
     )
-    groups = _groups(setting.donors, sizes, placebos, rng)
+    by_name = setting.donors[np.argsort(design.unit_ids[setting.donors].astype(str), kind="stable")]
+    groups = _groups(by_name, sum(sizes), placebos, rng)
     draws, errors = np.empty((len(groups), len(index))), np.empty(len(groups))
     for b, group in enumerate(groups):
         parts = np.split(group, np.cumsum(sizes)[:-1])
@@ -233,13 +234,13 @@ def _pre_error(fits: tuple[CohortFit, ...], setting: _Setting) -> float:
     return float(np.sqrt(np.average([fit.pre_rmspe**2 for fit in fits], weights=mass)))
 
 
-def _groups(donors: IntArray, sizes: list[int], limit: int, rng: np.random.Generator) -> list[IntArray]:
-    """Return placebo groups: each donor alone, or random ones; at most the limit."""
-    if sum(sizes) == 1 and len(donors) <= limit:
+def _groups(donors: IntArray, size: int, limit: int, rng: np.random.Generator) -> list[IntArray]:
+    """Return placebo groups: each donor alone, or random ones, whatever the order of the rows; at most the limit."""
+    if size == 1 and len(donors) <= limit:
         return [donors[[j]] for j in range(len(donors))]
-    if sum(sizes) == 1:
-        return [donors[[j]] for j in np.sort(rng.choice(len(donors), limit, replace=False))]
-    return [donors[rng.choice(len(donors), sum(sizes), replace=False)] for _ in range(limit)]
+    if size == 1:
+        return [donors[[j]] for j in rng.choice(len(donors), limit, replace=False)]
+    return [donors[rng.choice(len(donors), size, replace=False)] for _ in range(limit)]
 
 
 def _without_one(setting: _Setting, fits: tuple[CohortFit, ...], fit: Fit) -> FloatArray:

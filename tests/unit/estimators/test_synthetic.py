@@ -59,8 +59,9 @@ def test_placebos_are_each_donor_against_the_others(method, weights):
         omega, lam = weights(y[j], y[others], 8, 1)
         gap = y[j] - omega @ y[others]
         gap = gap - lam @ gap[:8]
-        assert found.effects.draws[j - 1, 0] == pytest.approx(gap[8:].mean(), abs=1e-12)
-        assert found.placebo_pre_rmspe[j - 1] == pytest.approx(np.sqrt((gap[:8] ** 2).mean()), abs=1e-12)
+        at = sorted(panel.unit_ids[1:]).index(panel.unit_ids[j])
+        assert found.effects.draws[at, 0] == pytest.approx(gap[8:].mean(), abs=1e-12)
+        assert found.placebo_pre_rmspe[at] == pytest.approx(np.sqrt((gap[:8] ** 2).mean()), abs=1e-12)
     ranks = np.abs(found.effects.draws[:, 0]) / found.placebo_pre_rmspe
     own = abs(found.effects.estimate[0]) / found.pre_rmspe
     assert found.p_value()[0] == (1 + (ranks >= own).sum()) / 16
