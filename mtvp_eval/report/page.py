@@ -153,7 +153,6 @@ class Page:
             raise MtvpError(f"There is no figure {name!r}; figures are {', '.join(draw)}.")
         return draw[name]()
 
-
     def other_figures(self, name: str) -> Gallery:
         """Return a figure for every outcome with an effect but the primary one, in the order of the headline table."""
         table = report_table("headline", self.inputs, self.language)
