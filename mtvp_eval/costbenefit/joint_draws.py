@@ -79,6 +79,11 @@ def multiplier_draws(
 
     Parameters: `estimate` (K,), `influence` (n, K) with V = psi'psi / n^2, `cluster` (n,) codes 0..C-1 (each unit its
     own when unclustered). The draws have the clustered covariance of the estimates and their joint shape.
+
+    >>> psi = np.array([[3.0], [-3.0]])
+    >>> drawn = multiplier_draws(np.zeros(1), psi, np.array([0, 1]), 50, np.random.default_rng(1))
+    >>> sorted(set(drawn.ravel().tolist()))
+    [-3.0, 0.0, 3.0]
     """
     sums = np.zeros((int(cluster.max()) + 1, influence.shape[1]))
     np.add.at(sums, cluster, influence)
@@ -92,7 +97,12 @@ def joint_draws(
     """Draw effects, prices, shares, lags, persistence and uptake jointly, and all gains that follow.
 
     `effects` (S, K) replaces the multivariate t, for example by `multiplier_draws`. The estimated effects keep their
-    joint covariance; the other inputs are drawn apart from them and from each other, which the report must say.
+    joint covariance; the other inputs are drawn apart from them and from each other, which the report must say. Raises
+    ``LedgerError`` when the spread names no line of the ledger, a share cannot have its spread, or decay is drawn
+    without extrapolation. `tests/unit/costbenefit/test_sensitivity.py` shows every part on two lines.
+
+    >>> Spread(price={"hospital": 0.1}, decay=(0.2, 0.05)).uptake
+    0.0
     """
     flows = result.flows
     ids = [line.id for line in result.ledger.lines]
@@ -131,6 +141,12 @@ def evaluate(
     Parameters: `theta` (S, K) effects, `price` (S, L) factors, `scale` (S, G, T) factors on quantities by `group` (L,),
     `cash` and `avoid` (S, L, T) shares that replace those of `flows`. Works through blocks of draws, so that memory
     stays at one block beside the inputs.
+
+    >>> one = np.ones((1, 1))
+    >>> flows = FlowModel(np.array([[[2.0, 1.0]]]), one, one, one, one, 0 * one, np.array([0]), np.array([1]), 2)
+    >>> gains, used = evaluate(flows, 3 * one, one, np.ones((1, 1, 1)), np.array([0]), one[None], one[None])
+    >>> gains.ravel().tolist()                      # 2 x 3 + 1 go from the first party to the second
+    [-7.0, 7.0]
     """
     lines, years, _ = flows.weight.shape
     gains = np.empty((len(theta), flows.n_parties, years))
