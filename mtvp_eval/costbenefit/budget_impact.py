@@ -111,7 +111,7 @@ class Return:
 
 
 def programme_return(result: NetBenefit, party: Party = Party.INSURER, horizon: Horizon = Horizon.OBSERVED) -> Return:
-    """Return the payer's present values and ratios; refused when the payer has no programme cost."""
+    """Return the payer's present values and ratios; raises ``LedgerError`` when it has no programme cost."""
     table = budget_impact(result, party)
     weights = result.scenario.factors() * (result.scenario.observed if horizon is Horizon.OBSERVED else 1.0)
     programme, induced, savings = (
