@@ -87,13 +87,14 @@ def test_the_replay_test_holds_its_level_in_one_region() -> None:
     lotteries = 1500
     true, free = sizes_of_tests(12, 1, lotteries, [rule("queue", "skip"), None], seed=1)
     assert true == pytest.approx(0.05, abs=errors(0.05, lotteries))
-    assert free == pytest.approx(0.066, abs=errors(0.066, lotteries))  # printed in the note
+    # Printed in the note from 2,500 lotteries, so both have their Monte Carlo error.
+    assert free == pytest.approx(0.066, abs=np.hypot(errors(0.066, lotteries), errors(0.066, 2500)))
 
 
 def test_over_forty_regions_the_rule_that_is_replayed_decides() -> None:
-    lotteries = 150
+    lotteries = 200
     replayed = [rule("queue", "skip"), None, rule("queue", "close")]
-    true, free, close = sizes_of_tests(30, 40, lotteries, replayed, seed=2)
+    true, free, close = sizes_of_tests(30, 40, lotteries, replayed, seed=3)
     assert true == pytest.approx(0.05, abs=errors(0.05, lotteries))
     # Printed in the note, uncentred there: .306 and .337. Free permutation has its centre at zero, so recentring
     # changes nothing; under queue + close it moves the test a little further off.
