@@ -16,7 +16,7 @@ from mtvp_eval.design.rules import NOT_STARTED, Applications, DrawRule
 from mtvp_eval.errors import NotIdentifiedError
 from mtvp_eval.inference.contrasts import ContrastPlan
 
-_DRAWS_AT_ONCE = 1_000
+_DRAWS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,6 +210,7 @@ class _Piece:
         size = self.sizes(cohorts).T.astype(precision)  # (G, B)
         later = np.cumsum(size[::-1], axis=0)[::-1]  # (G, B): later[a] starts after round a
         estimate, variance = (np.zeros((len(plan.names), J, B), dtype=precision) for _ in range(2))
+        f = self.numbers.astype(precision)
         used = [k for k in range(len(plan.names)) if self.estimable[k]]
         share = {k: _shares(plan, k, size) for k in used}
         for h in range(1, self.cohorts + 1):
@@ -218,7 +219,6 @@ class _Piece:
                 continue
             pairs = sorted({(c, d) for k in used for c in cells[k] for d in cells[k] if c <= d})
             singles = sorted({c for c, d in pairs if c == d})
-            f = self.numbers.astype(precision)
             columns = np.concatenate(
                 [f[:, singles], f[:, [c for c, _ in pairs]] * f[:, [d for _, d in pairs]]], axis=1
             ).reshape(-1, len(self.units))
