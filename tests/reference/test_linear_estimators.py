@@ -79,6 +79,8 @@ def test_imputation_and_two_stage_equal_the_originals(shared_dir, data, method):
         fit = {"did2s": two_stage, "didimputation": imputation}[method]
         effects = fit(p, design, outcome, made)
         if method == "didimputation" and weighting == Weighting.PATIENT:
+            estimate = column(v["coef"]["estimate"])[: len(effects)]
+            assert np.abs(effects.estimate - estimate).max() <= 1e-6 * np.abs(estimate).max(), label
             recorded = column(v["coef"]["std.error"])[: len(effects)]
             ratio = effects.with_correction("none").std_error() / recorded
             if clusters(shared_dir, data, design, label) is None:
