@@ -52,12 +52,12 @@ def budget_impact(result: NetBenefit, party: Party = Party.INSURER) -> Any:
             "horizon": np.where(result.scenario.observed > 0, "observed", "extrapolated"),
             "programme": signed[~effect].sum(axis=0),
             "induced": np.maximum(signed[effect], 0.0).sum(axis=0),
-            "savings": -np.minimum(signed[effect], 0.0).sum(axis=0),
+            "savings": np.maximum(-signed[effect], 0.0).sum(axis=0),
             "net_budget_impact": net,
             "std_error": sd,
             "low": net - z * sd,
             "high": net + z * sd,
-            "freed_capacity": -np.minimum(waiting[effect], 0.0).sum(axis=0),
+            "freed_capacity": np.maximum(-waiting[effect], 0.0).sum(axis=0),
         }
     )
 
@@ -111,7 +111,7 @@ class Return:
 
 
 def programme_return(result: NetBenefit, party: Party = Party.INSURER, horizon: Horizon = Horizon.OBSERVED) -> Return:
-    """Return the payer's present values and ratios; refused when the payer has no programme cost."""
+    """Return the payer's present values and ratios; raises ``LedgerError`` when it has no programme cost."""
     table = budget_impact(result, party)
     weights = result.scenario.factors() * (result.scenario.observed if horizon is Horizon.OBSERVED else 1.0)
     programme, induced, savings = (

@@ -21,7 +21,7 @@ from mtvp_eval.costbenefit.ledger import (
     TablePrice,
 )
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Party
-from mtvp_eval.costbenefit.prices import Price, PriceRow, PriceTable
+from mtvp_eval.costbenefit.prices import Index, Price, PriceRow, PriceTable
 from mtvp_eval.costbenefit.profiles import read_persistence, read_share
 from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.costbenefit.scenario import Scenario
@@ -68,6 +68,8 @@ def build_flows(ledger: Ledger, effects: PricedEffects, table: PriceTable, scena
         weight.append(_weight(line, effects, scenario, share["uptake"], problems))
         payer = _amounts(line.price_payer, line, effects, prices, scenario, problems)
         resource = line.price_resource
+        if line.unit == EURO and line.effect and payer.all():
+            _later_totals_in_last_euros(weight[-1], line, effects, payer, scenario)
         price_payer.append(payer)
         price_resource.append(
             resource.share * payer
@@ -153,6 +155,31 @@ def _effect_weight(
         weight[later, i] = scenario.patient_years[later] * uptake[later] / covered if covered else 0.0
 
 
+def _later_totals_in_last_euros(
+    weight: FloatArray, line: LedgerLine, effects: PricedEffects, path: FloatArray, scenario: Scenario
+) -> None:
+    """Extrapolated years average totals of all observed years: bring each to the euros of the last one first."""
+    later = scenario.observed == 0.0
+    for k in effects.of(str(line.effect)):
+        year = effects.key[k].year
+        if year is not None and scenario.first_year <= year < scenario.first_year + scenario.n_years and later.any():
+            weight[later, k] *= path[year - scenario.first_year] / path[later][0]
+
+
+def _euro_path(line: LedgerLine, effects: PricedEffects, index: Index, scenario: Scenario) -> FloatArray:
+    """What one euro of an effect is in euros of the scenario's price year (T,).
+
+    The totals of two calendar years may be in euros of two years; years after the observed ones follow the last total.
+    """
+    keys = [effects.key[k] for k in effects.of(str(line.effect))]
+    if not keys:
+        return np.zeros(scenario.n_years)
+    last = max(keys, key=lambda key: key.year or 0).price_year
+    own = {key.year: key.price_year for key in keys}
+    years = [own.get(int(year), last) or 0 for year in scenario.years]
+    return np.array([Price(1.0, year).moved_to(scenario.price_year, index).value for year in years])
+
+
 def _amounts(
     source: PriceSource,
     line: LedgerLine,
@@ -174,12 +201,8 @@ def _amounts(
             if source.issue is not None:
                 return np.full(scenario.n_years, prices.price(source.item, source.issue, year).value)
             return np.array([_in_year(source.item, int(y), prices, line, year, problems) for y in scenario.years])
-        if isinstance(source, EffectIsEuro) and line.unit == EURO and len(effects.of(str(line.effect))):
-            own = {effects.key[i].price_year for i in effects.of(str(line.effect))}
-            if len(own) > 1 or None in own:
-                problems.add(f"line {line.id}", "the totals of this effect are in euros of different years; use one")
-                return np.zeros(scenario.n_years)
-            return np.full(scenario.n_years, Price(1.0, own.pop() or 0).moved_to(year, prices.index).value)
+        if isinstance(source, EffectIsEuro):
+            return _euro_path(line, effects, prices.index, scenario)
     except LedgerError as error:
         problems.add(f"line {line.id}", str(error))
     return np.zeros(scenario.n_years)
@@ -212,6 +235,7 @@ def assumptions(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> t
                 found.append(Assumption(f"line {line.id}", what, price.source))
         if line.evidence is Evidence.ASSUMED:
             found.append(Assumption(f"line {line.id}", line.label, line.source))
+    found += _assumed_shares(ledger, scenario)
     found += [
         Assumption(f"inputs.cpi.{year}", f"level {level:g} (2022 = 100)", "supplied")
         for year, level in scenario.levels.items()
@@ -230,3 +254,15 @@ def assumptions(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> t
 def _key(row: PriceRow) -> str:
     """The key under which an amount was supplied."""
     return f"inputs.{row.item}" if row.valid_to is None else f"inputs.{row.item}.{row.valid_from.year}"
+
+
+def _assumed_shares(ledger: Ledger, scenario: Scenario) -> list[Assumption]:
+    """Shares that change an estimated effect before it is money: none of them is measured."""
+    found = []
+    for line in ledger.lines:
+        for name, neutral in (("cashable", 1.0), ("avoidable", 1.0), ("backfill", 0.0), ("uptake", 1.0)):
+            path = read_share(getattr(line, name), scenario.n_years, name, Problems(line.id))
+            if line.effect is not None and (path != neutral).any():
+                shares = ", ".join(f"{share:.2f}" for share in path)
+                found.append(Assumption(f"line {line.id}", f"{name} {shares}", line.source))
+    return found

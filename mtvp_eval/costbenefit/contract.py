@@ -70,7 +70,8 @@ def under_noise(true_rate: float, std_error: float, share: float, minimum_rate: 
 
     .. math:: P = 1-\Phi(a), \quad E = share\,(\mu P + \sigma\phi(a)), \quad a = (MSR-\mu)/\sigma
 
-    for a one-sided contract from the first euro. With no true saving every payment is a payment for noise.
+    for a one-sided contract from the first euro. With no true saving every payment is a payment for noise. Raises
+    ``LedgerError`` for a standard error of zero.
 
     >>> round(under_noise(0.0, 0.009, 0.5, 0.01).probability, 3)
     0.133
@@ -90,6 +91,8 @@ def minimum_rate_for(std_error: float, false_payment: float) -> float:
     r"""Return the minimum savings rate at which a programme without effect is paid with a given chance.
 
     .. math:: MSR = \sigma\,\Phi^{-1}(1-\alpha)
+
+    Raises ``LedgerError`` for a standard error of zero or a chance outside 0-1.
 
     >>> round(minimum_rate_for(0.009, 0.10), 5)
     0.01153

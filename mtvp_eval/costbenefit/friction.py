@@ -13,7 +13,8 @@ from mtvp_eval.errors import LedgerError
 def friction_period(open_vacancies: float, filled_vacancies: float) -> float:
     r"""Return the friction period in days: :math:`365.25 \cdot open / filled + 28`.
 
-    The manual prescribes the mean of five years. Source: Kostenhandleiding, Zorginstituut Nederland.
+    The manual prescribes the mean of five years. Raises ``LedgerError`` without filled vacancies. Source:
+    Kostenhandleiding, Zorginstituut Nederland.
 
     >>> round(friction_period(423.7, 1462), 2)
     133.85
@@ -39,9 +40,9 @@ def friction_cost(
 
     .. math:: \min(absence, period) \cdot hours/day \cdot price \cdot elasticity
 
-    Days are calendar days, hours per calendar day: 24 hours in a week are 24/7 a day. Do not multiply days by a price
-    per hour. The elasticity of production was 0.8 in older manuals; its present value was not confirmed, so 1 is used
-    and another value is an assumption of the user.
+    Parameters: `absence_days`, one number or an array. Days are calendar days, hours per calendar day: 24 hours in a
+    week are 24/7 a day. Do not multiply days by a price per hour. The elasticity of production was 0.8 in older
+    manuals; its present value was not confirmed, so 1 is used and another value is an assumption of the user.
 
     >>> round(float(friction_cost(10, 120.68, 24 / 7, 41.39544)), 2)
     1419.27

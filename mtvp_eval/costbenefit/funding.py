@@ -127,7 +127,8 @@ def fee_as_capacity(
     .. math:: \text{euros} = f n, \quad fte = f n / c, \quad \text{minutes} = 60 \cdot fte \cdot hours / (n q)
 
     Parameters: `fee` per patient-year, `patients_per_fte` n, `cost_per_fte` c in euros a year of whoever is hired,
-    `consults` q per patient-year, `hours` with patients of a full-time equivalent a year. None has a default.
+    `consults` q per patient-year, `hours` with patients of a full-time equivalent a year. None has a default. Raises
+    ``LedgerError`` for one that is not positive.
 
     >>> round(fee_as_capacity(11.52, 2095, 120_000.0, 4.5, 1_400.0).euros)
     24134

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray, IntArray
 from mtvp_eval.costbenefit.effects import PricedEffects
 from mtvp_eval.costbenefit.flows import FlowModel, incidence
-from mtvp_eval.costbenefit.ledger import Quantity
+from mtvp_eval.costbenefit.ledger import Ledger, Quantity
 from mtvp_eval.costbenefit.net_benefit import NetBenefit
 from mtvp_eval.costbenefit.profiles import geometric
+from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.errors import LedgerError
 
 _CHUNK = 500
@@ -34,6 +36,37 @@ class Spread:
     lag: Mapping[str, Sequence[float]] = field(default_factory=dict)
     decay: tuple[float, float] | None = None
     uptake: float = 0.0
+
+
+def read_spread(mapping: Mapping[str, Any], ledger: Ledger) -> Spread:
+    """Read a spread strictly, as written in a settings file: line names under price, cashable, avoidable and lag.
+
+    Decay is ``{mean: 0.2, sd: 0.05}``; a lag is a list of chances that sums to one. Raises ``LedgerError`` with every
+    problem.
+    """
+    problems = Problems("The spread of uncertain inputs")
+    problems.keys(mapping, "", (), ("price", "cashable", "avoidable", "lag", "decay", "uptake"))
+    known = [line.id for line in ledger.lines]
+    named: dict[str, dict[str, float]] = {}
+    for key, high in (("price", 10.0), ("cashable", 0.5), ("avoidable", 0.5)):
+        entries = mapping.get(key) or {}
+        problems.keys(entries, key, (), known)
+        named[key] = {line: problems.number(value, f"{key}.{line}", 0.0, high) for line, value in entries.items()}
+    lags = mapping.get("lag") or {}
+    problems.keys(lags, "lag", (), known)
+    for line, chances in lags.items():
+        numbers = [problems.number(c, f"lag.{line}", 0.0, 1.0) for c in chances] if isinstance(chances, list) else []
+        if abs(sum(numbers) - 1.0) > 1e-9:
+            problems.add(f"lag.{line}", "must be a list of chances that sums to one: 0, 1, 2, … years later")
+    decay = mapping.get("decay")
+    if decay is not None and problems.keys(decay, "decay", ("mean", "sd")):
+        decay = (
+            problems.number(decay["mean"], "decay.mean", 0, 1),
+            problems.number(decay["sd"], "decay.sd", 1e-9, 0.5),
+        )
+    uptake = problems.number(mapping.get("uptake", 0.0), "uptake", 0.0, 10.0)
+    problems.raise_if_any()
+    return Spread(named["price"], named["cashable"], named["avoidable"], lags, decay, uptake)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +112,11 @@ def multiplier_draws(
 
     Parameters: `estimate` (K,), `influence` (n, K) with V = psi'psi / n^2, `cluster` (n,) codes 0..C-1 (each unit its
     own when unclustered). The draws have the clustered covariance of the estimates and their joint shape.
+
+    >>> psi = np.array([[3.0], [-3.0]])
+    >>> drawn = multiplier_draws(np.zeros(1), psi, np.array([0, 1]), 50, np.random.default_rng(1))
+    >>> sorted(set(drawn.ravel().tolist()))
+    [-3.0, 0.0, 3.0]
     """
     sums = np.zeros((int(cluster.max()) + 1, influence.shape[1]))
     np.add.at(sums, cluster, influence)
@@ -92,7 +130,12 @@ def joint_draws(
     """Draw effects, prices, shares, lags, persistence and uptake jointly, and all gains that follow.
 
     `effects` (S, K) replaces the multivariate t, for example by `multiplier_draws`. The estimated effects keep their
-    joint covariance; the other inputs are drawn apart from them and from each other, which the report must say.
+    joint covariance; the other inputs are drawn apart from them and from each other, which the report must say. Raises
+    ``LedgerError`` when the spread names no line of the ledger, a share cannot have its spread, or decay is drawn
+    without extrapolation. `tests/unit/costbenefit/test_sensitivity.py` shows every part on two lines.
+
+    >>> Spread(price={"hospital": 0.1}, decay=(0.2, 0.05)).uptake
+    0.0
     """
     flows = result.flows
     ids = [line.id for line in result.ledger.lines]
@@ -131,6 +174,12 @@ def evaluate(
     Parameters: `theta` (S, K) effects, `price` (S, L) factors, `scale` (S, G, T) factors on quantities by `group` (L,),
     `cash` and `avoid` (S, L, T) shares that replace those of `flows`. Works through blocks of draws, so that memory
     stays at one block beside the inputs.
+
+    >>> one = np.ones((1, 1))
+    >>> flows = FlowModel(np.array([[[2.0, 1.0]]]), one, one, one, one, 0 * one, np.array([0]), np.array([1]), 2)
+    >>> gains, used = evaluate(flows, 3 * one, one, np.ones((1, 1, 1)), np.array([0]), one[None], one[None])
+    >>> gains.ravel().tolist()                      # 2 x 3 + 1 go from the first party to the second
+    [-7.0, 7.0]
     """
     lines, years, _ = flows.weight.shape
     gains = np.empty((len(theta), flows.n_parties, years))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -11,8 +12,12 @@ import numpy as np
 
 from mtvp_eval.arrays import FloatArray
 from mtvp_eval.costbenefit.discounting import discount_factors
-from mtvp_eval.costbenefit.net_benefit import NetBenefit, critical_value
+from mtvp_eval.costbenefit.effects import PricedEffects
+from mtvp_eval.costbenefit.ledger import Ledger
+from mtvp_eval.costbenefit.net_benefit import NetBenefit, critical_value, net_benefit
 from mtvp_eval.costbenefit.parties import Horizon, Perspective
+from mtvp_eval.costbenefit.prices import PriceTable
+from mtvp_eval.costbenefit.scenario import Scenario
 from mtvp_eval.errors import LedgerError
 
 
@@ -107,6 +112,17 @@ def _at_value(result: NetBenefit, one: Range, value: float) -> NetBenefit:
     factor = np.where(line, value, 1.0)
     changed = replace(flows, price_payer=flows.price_payer * factor, price_resource=flows.price_resource * factor)
     return replace(result, flows=changed)
+
+
+def revision_table(
+    ledger: Ledger, effects: PricedEffects, table: PriceTable, scenario: Scenario, before: date, after: date
+) -> Any:
+    """Return the result with the prices known on two days side by side, so that a retroactive revision is seen.
+
+    Rows as in `scenario_table`; the later day's `minus_base` is what the revision changed.
+    """
+    days = {f"prices known on {day}": table.known_on(day) for day in (before, after)}
+    return scenario_table({name: net_benefit(ledger, effects, known, scenario) for name, known in days.items()})
 
 
 def scenario_table(results: Mapping[str, NetBenefit], horizon: Horizon = Horizon.OBSERVED) -> Any:

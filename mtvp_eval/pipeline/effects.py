@@ -22,6 +22,7 @@ from mtvp_eval.estimators.callaway_santanna import callaway_santanna, supported_
 from mtvp_eval.estimators.doubly_robust import Adjustment
 from mtvp_eval.estimators.lottery import lottery
 from mtvp_eval.estimators.results import EffectEstimates
+from mtvp_eval.inference.bands import simultaneous_band
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,9 +150,19 @@ def _totals(
 
 
 def _with_bands(joint: EffectEstimates, choices: EstimationChoices) -> pd.DataFrame:
-    """Tidy table with simultaneous bands over the event times of each outcome and weighting."""
-    frame = joint.to_frame(choices.level)
-    return frame.assign(band_low=np.nan, band_high=np.nan)
+    """Tidy table with a simultaneous band over the event times of each outcome and weighting."""
+    rng = np.random.default_rng(choices.seed)
+    low, high = np.full(len(joint), np.nan), np.full(len(joint), np.nan)
+    studies: dict[tuple[str, Weighting], list[int]] = {}
+    for row, key in enumerate(joint.index):
+        if key.estimand == "event_study":
+            studies.setdefault((key.outcome, key.weighting), []).append(row)
+    for rows in studies.values():
+        study = joint.take(rows)
+        if np.isfinite(study.std_error()).any():
+            band = simultaneous_band(study, rng, level=choices.level)
+            low[rows], high[rows] = band.low, band.high
+    return joint.to_frame(choices.level).assign(band_low=low, band_high=high)
 
 
 Method = Callable[[Panel, LotteryDesign, str, EstimationChoices, Weighting], EffectEstimates]

@@ -144,6 +144,11 @@ def evaluate_open_data(config: OpenDataConfig, data: OpenData, *, path: bool = T
     return OpenDataEvaluation(config, data, tuple(rows), tuple(pooled), partial, tuple(exposed), effects)
 
 
+def sensitivities(config: OpenDataConfig, data: OpenData) -> dict[str, OpenDataEvaluation]:
+    """Return the overall effects again for each declared sensitivity, one choice changed at a time."""
+    return {name: evaluate_open_data(*changed(config, data, c), path=False) for name, c in config.sensitivity.items()}
+
+
 def sample(
     config: OpenDataConfig, data: OpenData, projects: Sequence[Project], outcome: str
 ) -> tuple[Panel, StaggeredDesign]:

@@ -51,9 +51,9 @@ def check(region: str, data: Path | None) -> Iterator[str]:
     """
     from mtvp_eval.data.validate import check as check_extracts
 
+    question = config_path(project_root(), region)
     folder = data_folder(region, data)
     dictionary = load_dictionary(resource("data_dictionary"))
-    question = config_path(project_root(), region)
     reading, programme = ReadingSettings(), ""
     if question.is_file():
         config = EvaluationConfig.read(question)

@@ -29,7 +29,6 @@ EVALUATION: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
 }
 MONEY: Mapping[str, Callable[[MoneyInputs, str], ReportTable]] = {
     "budget": money.budget,
-    "parties": money.parties,
     "party_years": money.party_years,
     "ledger": money.ledger,
     "assumptions": money.assumptions,
@@ -38,6 +37,7 @@ MONEY: Mapping[str, Callable[[MoneyInputs, str], ReportTable]] = {
 MONEY_WITH_LEVEL: Mapping[str, Callable[[MoneyInputs, str, float], ReportTable]] = {
     "perspectives": money.perspectives,
     "break_even": money.break_even,
+    "parties": money.parties,
 }
 
 

@@ -44,7 +44,7 @@ MONEY_FRAMES: dict[str, tuple[str, ...]] = {
     ),
     "lines": ("line", "label", "payer", "receiver", "sector", "kind", "evidence", "year", "amount"),
     "party_years": ("party", "year", "amount"),
-    "parties": ("party", "pays", "receives", "resource_cost", "net", "probability_positive"),
+    "parties": ("party", "pays", "receives", "resource_cost", "net", "low", "high", "probability_positive"),
     "break_even": ("year", "break_even", "ci_low", "ci_high", "paid"),
     "assumptions": ("item", "value", "unit", "evidence", "source"),
 }
@@ -79,6 +79,7 @@ class MoneyInputs:
 
     Amounts are gains of the party or perspective (a loss is negative), in `currency` of `price_year`; those of `lines`
     are the payer's, undiscounted. `not_computed` names what the insurer's page should hold and this evaluation lacks.
+    An assumption's `value` is a number or words, its `item` ``inputs.<item>.<year>``, ``line <id>`` or another key.
     """
 
     perspectives: pd.DataFrame
@@ -107,8 +108,8 @@ class ReportInputs:
     Frames have at least the columns of `FRAMES`. Cohorts and periods are labels (``2023Q2``); the cohort that never
     enters is ``never``. `identified_by` of a cell is ``lottery``, ``trends`` or ``none`` (with `reason`). `effects`
     holds every estimand of every outcome in both weightings; `band_low`, `band_high` are simultaneous over the event
-    times of one outcome. `draw` declares the rules of the draw, term -> value. `manifest` is the byte-stable part of the
-    provenance. `money` is None when `money_refused` says why.
+    times of one outcome. `draw` declares the rules of the draw, term -> value; `manifest` is the byte-stable part of
+    the provenance; `money` is None when `money_refused` says why.
 
     Raises
     ------

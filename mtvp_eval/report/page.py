@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 
 from mtvp_eval.errors import MtvpError
@@ -17,12 +17,17 @@ from mtvp_eval.report.tables.layout import percent
 
 SENTENCES = {
     "decision": sentences.decision,
+    "beside": sentences.beside,
     "effects": sentences.effects,
+    "not_computed": sentences.not_computed,
     "break_even": sentences.break_even,
     "reading": sentences.reading,
     "limits": sentences.limits,
     "supplied": sentences.supplied,
 }
+
+
+_TABLE_OF = {"forest": "headline", "event_studies": "event_study"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +47,6 @@ class Prose:
         if self.element == "ul":
             return f"<ul{role}>{''.join(f'<li>{escape(line)}</li>' for line in self.lines)}</ul>" if self.lines else ""
         return "".join(f"<{self.element}{role}>{escape(line)}</{self.element}>" for line in self.lines)
-
-
-@dataclass(frozen=True, slots=True)
-class Gallery:
-    """Several figures of one kind, side by side."""
-
-    figures: tuple[ReportFigure, ...]
-
-    def __repr__(self) -> str:
-        """Say what each figure shows."""
-        return "\n".join(repr(figure) for figure in self.figures)
-
-    def _repr_html_(self) -> str:
-        return f'<div class="gallery">{"".join(figure._repr_html_() for figure in self.figures)}</div>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +89,7 @@ class Page:
         return Prose((text("document.footer", self.language, **words),), role="footer")
 
     def sentences(self, name: str) -> Prose:
-        """Return some sentences: decision, effects, break_even, reading, limits or supplied.
+        """Return some sentences, by one of the names in `SENTENCES`.
 
         Raises
         ------
@@ -110,14 +101,14 @@ class Page:
         said: Sequence[str] = SENTENCES[name](self.inputs, self.language)
         if name == "decision":
             return Prose((" ".join(said),), role="decision")
-        return Prose(tuple(said), "ul")
+        return Prose(tuple(said), "ul" if len(said) > 1 else "p")
 
     def table(self, name: str, **only: str) -> ReportTable | Prose:
         """Return a table, or those of its rows where columns have the given values; why not, if there is none."""
         made = report_table(name, self.inputs, self.language)
         if made is None:
             return Prose((sentences.say("decision_refused", self.language, reason=self.inputs.money_refused),))
-        return subset(made, **only)
+        return (made.rows(**only) if only else made).compact()
 
     def outcome_table(self, name: str, outcome: str = "") -> ReportTable | Prose:
         """Return the rows of a table of effects for one outcome (the primary one by default), headline weighting."""
@@ -136,14 +127,16 @@ class Page:
         """
         from mtvp_eval.report.figures import design, effects, money
 
-        if name in ("event_study", "trends"):
-            table = self.outcome_table(name, outcome)
-        else:
-            table = self.table("headline" if name == "forest" else name)
-        if isinstance(table, Prose):
+        table = report_table(_TABLE_OF.get(name, name), self.inputs, self.language)
+        if table is None:
             return Prose(())
+        if name in ("event_study", "trends"):
+            table = table.rows(outcome=outcome or self.inputs.primary_outcome)
+        if name in ("event_study", "event_studies"):
+            table = table.rows(weighting=self.inputs.headline_weighting)
         draw = {
             "event_study": lambda: effects.event_study(table, percent(self.inputs.level)),
+            "event_studies": lambda: effects.event_studies(table, percent(self.inputs.level)),
             "trends": lambda: effects.trends(table, tuple(str(c) for c in self.inputs.cohorts["cohort"])),
             "forest": lambda: effects.forest(table, self.inputs.headline_weighting),
             "estimability": lambda: design.estimability(table),
@@ -152,19 +145,3 @@ class Page:
         if name not in draw:
             raise MtvpError(f"There is no figure {name!r}; figures are {', '.join(draw)}.")
         return draw[name]()
-
-
-    def other_figures(self, name: str) -> Gallery:
-        """Return a figure for every outcome with an effect but the primary one, in the order of the headline table."""
-        table = report_table("headline", self.inputs, self.language)
-        assert table is not None
-        outcomes = dict.fromkeys(str(o) for o in table.frame["outcome"])
-        figures = (self.figure(name, outcome) for outcome in outcomes if outcome != self.inputs.primary_outcome)
-        return Gallery(tuple(figure for figure in figures if isinstance(figure, ReportFigure)))
-
-
-def subset(table: ReportTable, **only: str) -> ReportTable:
-    """Return the rows of a table in which columns have the given values; ids stay the same."""
-    keep = (table.frame[list(only)].astype(str) == list(only.values())).all(axis=1).to_numpy()
-    withheld = None if table.withheld is None else table.withheld[keep]
-    return replace(table, frame=table.frame[keep].reset_index(drop=True), withheld=withheld)

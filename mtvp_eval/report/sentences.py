@@ -9,48 +9,56 @@ from typing import Any
 from mtvp_eval.report.inputs import MoneyInputs, OutcomeInfo, ReportInputs
 from mtvp_eval.report.labels import euro, interval, joined, number, term, text
 from mtvp_eval.report.small_groups import shown_effects
-from mtvp_eval.report.tables.effects import differing
+from mtvp_eval.report.tables.data import break_words
+from mtvp_eval.report.tables.effects import decimals, differing
 from mtvp_eval.report.tables.layout import percent
 from mtvp_eval.report.tables.money import assumption
 
 
 def effects(inputs: ReportInputs, language: str) -> list[str]:
-    """Return one sentence an outcome, the primary first, and one on the two ways of averaging."""
+    """Return a sentence on the primary outcome, one on every other with a shown effect, and one that names the rest."""
     frame = shown_effects(inputs)
     rows = frame[(frame["estimand"] == "overall") & (frame["weighting"] == inputs.headline_weighting)]
     by_outcome = {str(row.outcome): row for row in rows.itertuples()}
     order = sorted((o for o in inputs.outcomes if o.id in by_outcome), key=lambda o: o.id != inputs.primary_outcome)
     said = [say("weighting" if inputs.headline_weighting == "practice" else "weighting_patient", language)]
-    said += [effect(by_outcome[o.id], o, language, inputs.level) for o in order]
+    rest = []
+    for o in order:
+        row = by_outcome[o.id]
+        if o.id == inputs.primary_outcome or not row.ci_low <= 0 <= row.ci_high:
+            said.append(effect(row, o, language, inputs.level, decimals(inputs)[o.id]))
+        else:
+            rest.append(o.title[language])
+    if rest:
+        said.append(say("effect_none_others", language, titles=joined(rest, language)))
     return [*said, *_weightings(inputs, language)]
 
 
-def effect(row: Any, outcome: OutcomeInfo, language: str, level: float) -> str:
+def effect(row: Any, outcome: OutcomeInfo, language: str, level: float, places: int) -> str:
     """Say one effect: a rise, a fall, none shown, or why there is no interval."""
     words = {"title": outcome.title[language], "unit": _unit(row, outcome, language), "level": percent(level)}
-    decimals = 3 if row.unit == "log" else outcome.decimals
     if row.withheld:
         return say("effect_withheld", language, **words)
     if not math.isfinite(row.estimate):
         return say("effect_absent", language, **words)
     if not math.isfinite(row.ci_low):
-        size = number(row.estimate, language, decimals, signed=True)
+        size = number(row.estimate, language, places, signed=True)
         return say("effect_no_interval", language, size=size, reason=row.note, **words)
     if row.ci_low <= 0 <= row.ci_high:
         excluded = say(
             "excludes_both",
             language,
-            fall=number(-row.ci_low, language, decimals),
-            rise=number(row.ci_high, language, decimals),
+            fall=number(-row.ci_low, language, places),
+            rise=number(row.ci_high, language, places),
         )
-        shown = interval(row.ci_low, row.ci_high, language, decimals)
+        shown = interval(row.ci_low, row.ci_high, language, places)
         return say("effect_none", language, range=shown, excluded=excluded, **words)
     rises = row.estimate > 0
     sentence = say(
         "effect_rise" if rises else "effect_fall",
         language,
-        size=number(abs(row.estimate), language, decimals),
-        interval=_interval(row.ci_low, row.ci_high, language, level, decimals),
+        size=number(abs(row.estimate), language, places),
+        interval=_interval(row.ci_low, row.ci_high, language, level, places),
         **words,
     )
     if outcome.direction not in ("up", "down"):
@@ -59,7 +67,7 @@ def effect(row: Any, outcome: OutcomeInfo, language: str, level: float) -> str:
 
 
 def decision(inputs: ReportInputs, language: str) -> list[str]:
-    """Return the answer for the insurer and for society, over the observed period only, or why there is none."""
+    """Return the answer for the insurer, over the observed period only, or why there is none."""
     if inputs.money is None:
         return [say("decision_refused", language, reason=inputs.money_refused)]
     money = inputs.money
@@ -69,9 +77,22 @@ def decision(inputs: ReportInputs, language: str) -> list[str]:
         said.append(_net(rows["insurer"], "decision", money, language, inputs.level))
         if rows["insurer"].low_per_patient_year <= 0 <= rows["insurer"].high_per_patient_year:
             said.append(say("decision_uncertain", language))
-    if "society" in rows:
-        said.append(_net(rows["society"], "decision_society", money, language, inputs.level))
-    return [*said, say("decision_horizon", language), *assumed(money, language)]
+    return [*said, say("decision_horizon", language)]
+
+
+def beside(inputs: ReportInputs, language: str) -> list[str]:
+    """Return what stands beside the decision: society's answer, and the amounts that were assumed."""
+    if inputs.money is None:
+        return []
+    rows = inputs.money.perspectives
+    society = [r for r in rows.itertuples() if r.perspective == "society"]
+    said = [_net(row, "decision_society", inputs.money, language, inputs.level) for row in society]
+    return [*said, *assumed(inputs.money, language)]
+
+
+def not_computed(inputs: ReportInputs, language: str) -> list[str]:
+    """Name the parts of the insurer's page that this evaluation does not hold."""
+    return [] if inputs.money is None else [term("not_computed", name, language) for name in inputs.money.not_computed]
 
 
 def when(money: MoneyInputs, language: str) -> str:
@@ -84,11 +105,11 @@ def when(money: MoneyInputs, language: str) -> str:
 def assumed(money: MoneyInputs, language: str) -> list[str]:
     """Name the amounts that nobody observed or agreed."""
     frame = money.assumptions
-    items = [assumption(str(i), language) for i in frame.loc[frame["evidence"] == "assumed", "item"]]
-    items = list(dict.fromkeys(items))
+    found = (assumption(str(i), language) for i in frame.loc[frame["evidence"] == "assumed", "item"])
+    items = list(dict.fromkeys(item.split(" (")[0] for item in found))
     if not items:
         return []
-    return [say("assumed", language, n=len(items), total=len(frame), items=joined(items, language))]
+    return [say("assumed", language, items=joined(items, language))]
 
 
 def break_even(inputs: ReportInputs, language: str) -> list[str]:
@@ -124,6 +145,7 @@ def reading(inputs: ReportInputs, language: str) -> list[str]:
     if "log_list_size" in inputs.headline_covariates:
         said.append(say("headline_why", language))
     primary = inputs.outcome(inputs.primary_outcome).title[language]
+    said += not_identified(inputs, language)
     return [*said, intervals(inputs, language), say("family", language, outcome=primary), *placebo(inputs, language)]
 
 
@@ -149,6 +171,14 @@ def basis(inputs: ReportInputs, language: str) -> str:
         if lottery
         else say("basis_trends", language, **counts)
     )
+
+
+def not_identified(inputs: ReportInputs, language: str) -> list[str]:
+    """Say why cells after entry have no estimate."""
+    after = inputs.estimability[(inputs.estimability["event_time"] >= 0) & (inputs.estimability["reason"] != "")]
+    counts = after["reason"].value_counts(sort=False)
+    reasons = [f"{term('reason', str(reason), language)} ({number(n, language)})" for reason, n in counts.items()]
+    return [say("not_identified", language, reasons="; ".join(reasons))] if reasons else []
 
 
 def intervals(inputs: ReportInputs, language: str) -> str:
@@ -182,7 +212,7 @@ def breaks(inputs: ReportInputs, language: str) -> str:
     """Name the known breaks within the observed period."""
     if inputs.known_breaks.empty:
         return say("no_breaks", language)
-    names = [str(what) for what in inputs.known_breaks["what"]]
+    names = break_words(inputs, language)
     return say("breaks", language, n=len(names), names="; ".join(names))
 
 
@@ -203,9 +233,11 @@ def _weightings(inputs: ReportInputs, language: str) -> Iterable[str]:
     frame = shown_effects(inputs)
     frame = frame[frame["estimand"] == "overall"].set_index(["outcome", "weighting"])["estimate"]
     said = []
+    places = decimals(inputs)
     for o in (o for o in inputs.outcomes if o.id in outcomes):
         practice, patient = (
-            number(float(frame.loc[(o.id, w)]), language, o.decimals, signed=True) for w in ("practice", "patient")
+            number(float(frame.loc[(o.id, w)]), language, places[o.id], signed=True)
+            for w in ("practice", "patient")
         )
         words = {"title": o.title[language], "unit": o.unit[language]}
         said.append(say("weightings_differ", language, practice=practice, patient=patient, **words))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 EXACT = 1e-8
 """Relative tolerance of closed-form results: sums in another order differ by less on any processor."""
+
+_CONSTANT = {"title": "{}", "weighting_text": "{}", "unit_text": "{}", "ci_text": "{label}: {}"}
+"""Columns of words that `compact` says once: in the title, or (with their heading) in the note."""
+
+_SHORT = 14
+"""Rows up to which a table is not broken over two pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,35 @@ class ReportTable:
     def _decimals(self, row: int, column: Column) -> int:
         return column.decimals if isinstance(column.decimals, int) else int(self.frame[column.decimals].iloc[row])
 
+    def rows(self, **only: str) -> ReportTable:
+        """Return the rows in which columns have the given values; ids stay the same."""
+        keep = (self.frame[list(only)].astype(str) == list(only.values())).all(axis=1).to_numpy()
+        withheld = None if self.withheld is None else self.withheld[keep]
+        return replace(self, frame=self.frame[keep].reset_index(drop=True), withheld=withheld)
+
+    def select(self, *names: str) -> ReportTable:
+        """Return the table with the named columns only."""
+        kept = [i for i, column in enumerate(self.columns) if column.name in names]
+        withheld = None if self.withheld is None else self.withheld[:, kept]
+        return replace(self, columns=tuple(self.columns[i] for i in kept), withheld=withheld)
+
+    def compact(self) -> ReportTable:
+        """Return the table as it is read: a word that stands in every row goes to the title, an empty column goes."""
+        said: list[str] = []
+        notes: list[str] = []
+        gone: set[str] = set()
+        for column in self.columns if len(self.frame) else ():
+            shown = {self.shown(row, column) for row in range(len(self.frame))}
+            if shown == {labels.ABSENT}:
+                gone.add(column.name)
+            elif column.name in _CONSTANT and len(shown) == 1 and len(self.frame) > 1:
+                gone.add(column.name)
+                words = _CONSTANT[column.name].format(*shown, label=column.label)
+                (notes if column.name == "ci_text" else said).append(words)
+        made = self.select(*(column.name for column in self.columns if column.name not in gone))
+        note = " ".join(part for part in (self.note, *(f"{words}." for words in notes)) if part)
+        return replace(made, title="; ".join([self.title, *said]), note=note)
+
     def __repr__(self) -> str:
         """Write the table as plain text that a test can compare: decimal points, ASCII signs, columns by two spaces."""
         rows = [[column.label for column in self.columns]]
@@ -140,21 +175,24 @@ class ReportTable:
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col" class="{c.kind}">{_heading(c)}</th>' for c in self.columns)
-        body = "".join(
-            f"<tr>{''.join(self._cell(row, c) for c in self.columns)}</tr>" for row in range(len(self.frame))
-        )
+        body = "".join(self._row(row) for row in range(len(self.frame)))
         notes = [self.note]
         if self.withheld is not None and self.withheld.any():
             notes.append(labels.text("table.withheld", self.language, mark=labels.WITHHELD))
         if self.source:
             notes.append(labels.text("table.source", self.language, source=self.source))
         foot = " ".join(escape(note) for note in notes if note)
+        length = " short" if len(self.frame) <= _SHORT else ""
         return (
-            f'<div class="table" id="{escape(self.id)}"><table><caption>{escape(self.title)}</caption>'
+            f'<div class="table{length}"><table><caption>{escape(self.title)}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
             + (f'<p class="note">{foot}</p>' if foot else "")
             + "</div>"
         )
+
+    def _row(self, row: int) -> str:
+        mark = ' class="sum"' if self.row_id(row).endswith("all") else ""
+        return f"<tr{mark}>{''.join(self._cell(row, column) for column in self.columns)}</tr>"
 
     def _cell(self, row: int, column: Column) -> str:
         shown = escape(self.shown(row, column))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtvp_eval.report.figure import ACCENT, FAINT, QUIET, ReportFigure, canvas, closed, palette
-from mtvp_eval.report.labels import number, term, text
+from mtvp_eval.report.labels import joined, number, term, text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,41 +21,97 @@ MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 def event_study(table: ReportTable, level: str) -> ReportFigure:
     """Draw the effect by periods since the start for the one outcome that the table holds."""
     frame, language = table.frame, table.language
-    e, estimate = frame["event_time"].to_numpy(float), frame["estimate"].to_numpy(float)
-    low, high = frame["band_low"].to_numpy(float), frame["band_high"].to_numpy(float)
-    after = e >= 0
     with canvas(height=3.3) as (figure, axes):
         ax = axes[0, 0]
-        ax.axhline(0, color=QUIET, linewidth=0.8)
-        ax.axvline(-0.5, color=QUIET, linewidth=0.8, linestyle=(0, (3, 3)))
-        for part, colour, mark, name in ((~after, QUIET, "D", "lead"), (after, ACCENT, "o", "effect")):
-            ax.vlines(e[part], low[part], high[part], color=colour, linewidth=5, alpha=0.25)
-            _intervals(ax, e[part], frame[part], colour)
-            ax.plot(
-                e[part], estimate[part], mark, color=colour, markersize=4.5, markeredgecolor="white",
-                markeredgewidth=0.6, label=text(f"figure.event_study.{name}", language),
-            )  # fmt: skip
-        ax.plot([], [], color=ACCENT, linewidth=1.6, label=text("figure.event_study.interval", language, level=level))
-        if np.isfinite(low).any():
-            band = text("figure.event_study.band", language, level=level)
-            ax.plot([], [], color=ACCENT, linewidth=5, alpha=0.25, label=band)
+        _event_study(ax, frame, language)
+        handles, words = _event_study_handles(frame, language, level)
+        figure.legend(handles, words, loc="outside upper center", ncols=4, handlelength=1.2)
         ax.set_xlabel(text("figure.event_study.axis", language))
         ax.set_ylabel(_wrapped(str(frame["unit_text"].iloc[0])))
-        ax.set_xticks(np.arange(e.min(), e.max() + 1, max(1, round((e.max() - e.min()) / 14))))
-        _numbers(ax.yaxis, language)
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.14), ncols=4, handlelength=1.2, columnspacing=1.4)
         svg = closed(figure)
     outcome = str(frame["title"].iloc[0])
-    bands = (low[after] > 0) | (high[after] < 0)
     return ReportFigure(
         f"event_study-{frame['outcome'].iloc[0]}",
         text("figure.event_study.caption", language, outcome=outcome),
-        text(
-            "figure.event_study.alt", language, outcome=outcome, first=int(e.min()), last=int(e.max()),
-            shown=int(bands.sum()), n=int(np.isfinite(low[after]).sum()), table=table.id,
-        ),
+        _event_study_alt(table, outcome),
         svg,
-    )  # fmt: skip
+    )
+
+
+def event_studies(table: ReportTable, level: str) -> ReportFigure:
+    """Draw the effect by periods since the start for every outcome that the table holds, two panels a row."""
+    language = table.language
+    groups = [frame for _, frame in table.frame.groupby("outcome", sort=False)]
+    rows = (len(groups) + 1) // 2
+    with canvas(rows, 2, height=0.4 + 1.55 * rows, sharex=True) as (figure, axes):
+        for ax, frame in zip(axes.flat, groups, strict=False):
+            _event_study(ax, frame, language)
+            ax.set_title(_wrapped(str(frame["title"].iloc[0]), 44))
+            ax.set_ylabel(_wrapped(str(frame["unit_text"].iloc[0]), 26), fontsize=7)
+        for ax in axes.flat[len(groups) :]:
+            ax.set_axis_off()
+        for ax in axes[-1, :]:
+            ax.set_xlabel(text("figure.event_study.axis", language))
+        handles, words = _event_study_handles(table.frame, language, level)
+        figure.legend(handles, words, loc="outside upper center", ncols=4, handlelength=1.2)
+        svg = closed(figure)
+    outcome = joined([str(frame["title"].iloc[0]) for frame in groups], language)
+    return ReportFigure(
+        "event_studies",
+        text("figure.event_studies.caption", language, n=len(groups)),
+        _event_study_alt(table, outcome),
+        svg,
+    )
+
+
+def _event_study(ax: Any, frame: pd.DataFrame, language: str) -> None:
+    """Leads in grey, effects in colour; intervals thin, simultaneous bands wide."""
+    e, estimate = frame["event_time"].to_numpy(float), frame["estimate"].to_numpy(float)
+    low, high = frame["band_low"].to_numpy(float), frame["band_high"].to_numpy(float)
+    after = e >= 0
+    ax.axhline(0, color=QUIET, linewidth=0.8)
+    ax.axvline(-0.5, color=QUIET, linewidth=0.8, linestyle=(0, (3, 3)))
+    for part, colour, mark in ((~after, QUIET, "D"), (after, ACCENT, "o")):
+        ax.vlines(e[part], low[part], high[part], color=colour, linewidth=5, alpha=0.25)
+        _intervals(ax, e[part], frame[part], colour)
+        ax.plot(
+            e[part], estimate[part], mark, color=colour, markersize=4.5, markeredgecolor="white", markeredgewidth=0.6
+        )
+    ax.set_xticks(np.arange(e.min(), e.max() + 1, max(1, round((e.max() - e.min()) / 14))))
+    _numbers(ax.xaxis, language)
+    _numbers(ax.yaxis, language)
+
+
+def _event_study_handles(frame: pd.DataFrame, language: str, level: str) -> tuple[list[Any], list[str]]:
+    from matplotlib.lines import Line2D
+
+    keys = ["lead", "effect", "interval"]
+    handles = [
+        Line2D([], [], marker="D", linestyle="", color=QUIET, markersize=4.5),
+        Line2D([], [], marker="o", linestyle="", color=ACCENT, markersize=4.5),
+        Line2D([], [], color=ACCENT, linewidth=1.6),
+    ]
+    if frame["band_low"].notna().any():
+        keys.append("band")
+        handles.append(Line2D([], [], color=ACCENT, linewidth=5, alpha=0.25))
+    return handles, [text(f"figure.event_study.{key}", language, level=level) for key in keys]
+
+
+def _event_study_alt(table: ReportTable, outcome: str) -> str:
+    frame = table.frame
+    after = frame[frame["event_time"] >= 0]
+    banded = after["band_low"].notna().any()
+    ends = after[["band_low", "band_high"] if banded else ["ci_low", "ci_high"]].to_numpy(float)
+    words = {
+        "outcome": outcome,
+        "first": number(frame["event_time"].min(), table.language),
+        "last": number(frame["event_time"].max(), table.language),
+        "shown": int(((ends[:, 0] > 0) | (ends[:, 1] < 0)).sum()),
+        "n": int(np.isfinite(ends[:, 0]).sum()),
+        "kind": text(f"figure.event_study.{'bands' if banded else 'intervals'}", table.language),
+        "table": table.id,
+    }
+    return text("figure.event_study.alt", table.language, **words)
 
 
 def trends(table: ReportTable, cohorts: tuple[str, ...]) -> ReportFigure:

@@ -10,26 +10,24 @@ from mtvp_eval.report.table import ReportTable
 
 
 def parties(table: ReportTable) -> ReportFigure:
-    """Draw the net gain of each party; losses to the left, in another colour."""
+    """Draw the net gain of each party with its interval; a loss lies left of the line, in another colour."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     frame, language = table.frame, table.language
-    net = frame["net"].to_numpy(float)
+    net, low, high = (frame[name].to_numpy(float) for name in ("net", "low", "high"))
     y = np.arange(len(net))[::-1]
     gain, loss = palette(2)
-    with canvas(height=0.8 + 0.34 * len(net)) as (figure, axes):
+    colours = [QUIET if value == 0 else gain if value > 0 else loss for value in net]
+    with canvas(height=0.8 + 0.32 * len(net)) as (figure, axes):
         ax = axes[0, 0]
-        ax.barh(y, net, height=0.62, color=[gain if value >= 0 else loss for value in net])
         ax.axvline(0, color=QUIET, linewidth=0.8)
-        reach = max(float(np.abs(net).max(initial=0.0)), 1.0)
+        ax.hlines(y, low, high, color=colours, linewidth=1.8)
+        ax.scatter(net, y, s=34, color=colours, zorder=3)
         for at, value in zip(y, net, strict=True):
-            side = 1 if value >= 0 else -1
-            ax.text(
-                value + side * 0.02 * reach, at, euro(value, language, signed=True), va="center",
-                ha="left" if side > 0 else "right", fontsize=8,
-            )  # fmt: skip
-        ax.set_xlim(min(net.min(initial=0.0), 0) - 0.28 * reach, max(net.max(initial=0.0), 0) + 0.28 * reach)
+            words = euro(value, language, signed=True)
+            ax.annotate(words, (1.01, at), xycoords=("axes fraction", "data"), va="center", fontsize=8)
         ax.set_yticks(y, [str(p) for p in frame["party_text"]])
+        ax.set_ylim(-0.6, len(net) - 0.4)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.grid(axis="x", color=FAINT, linewidth=0.6)

@@ -6,7 +6,7 @@ import numpy as np
 
 from mtvp_eval.report.disclosure import withhold
 from mtvp_eval.report.inputs import ReportInputs
-from mtvp_eval.report.labels import term
+from mtvp_eval.report.labels import joined, term, text
 from mtvp_eval.report.small_groups import withheld_cohorts
 from mtvp_eval.report.table import Column, ReportTable
 from mtvp_eval.report.tables.layout import column, table
@@ -72,25 +72,51 @@ def findings(inputs: ReportInputs, language: str) -> ReportTable:
 
 
 def missing(inputs: ReportInputs, language: str) -> ReportTable:
-    """Return the share of values missing by outcome, cohort and event time, where any is missing."""
+    """Return the share of values missing by outcome, cohort and stretch of event times with the same share."""
     hidden = withheld_cohorts(inputs)
-    frame = inputs.missing[(inputs.missing["share"] > 0)]
-    frame = frame.assign(
-        title=[inputs.outcome(str(o)).title[language] for o in frame["outcome"]], percent=100 * frame["share"]
+    frame = inputs.missing[(inputs.missing["share"] > 0) & inputs.missing["event_time"].notna()]
+    frame = frame.sort_values(["outcome", "cohort", "event_time"]).reset_index(drop=True)
+    same = (frame[["outcome", "cohort", "share"]] == frame[["outcome", "cohort", "share"]].shift()).all(axis=1)
+    stretch = (~(same & (frame["event_time"].astype(float).diff() == 1))).cumsum()
+    ranges = frame.groupby(stretch, sort=False).agg(
+        outcome=("outcome", "first"),
+        cohort=("cohort", "first"),
+        first=("event_time", "first"),
+        last=("event_time", "last"),
+        share=("share", "first"),
+    )
+    ranges = ranges.assign(
+        title=[inputs.outcome(str(o)).title[language] for o in ranges["outcome"]],
+        cohort_text=[term("cohort", str(c), language) for c in ranges["cohort"]],
+        when=[
+            str(int(a)) if a == b else text("range", language, low=int(a), high=int(b))
+            for a, b in zip(ranges["first"], ranges["last"], strict=True)
+        ],
+        percent=100 * ranges["share"].astype(float),
     )
     columns = (
         Column("title", column("outcome", language).label),
-        column("cohort", language),
-        column("event_time", language),
+        Column("cohort_text", column("cohort", language).label),
+        Column("when", column("event_time", language).label),
         column("percent", language, "number", "share", unit="%", decimals=1),
     )
-    gone = frame["cohort"].isin(list(hidden)).to_numpy(np.bool_)
-    return table("missing", frame, columns, ("outcome", "cohort", "event_time"), language, gone, keep=("title",))
+    gone = ranges["cohort"].isin(list(hidden)).to_numpy(np.bool_)
+    keep = ("title", "cohort_text")
+    return table("missing", ranges, columns, ("outcome", "cohort", "first"), language, gone, keep=keep)
 
 
 def known_breaks(inputs: ReportInputs, language: str) -> ReportTable:
     """Return the known breaks that fall within the observed period."""
+    frame = inputs.known_breaks
+    titles = {outcome.id: outcome.title[language] for outcome in inputs.outcomes}
+    affected = [[titles.get(o, o) for o in str(names).split(", ")] for names in frame["outcomes"]]
+    frame = frame.assign(what=break_words(inputs, language), outcomes=[joined(names, language) for names in affected])
     names = ("what", "first_period", "last_period", "outcomes", "source")
-    columns = tuple(column(name if name != "outcomes" else "outcome", language) for name in names)
-    columns = tuple(Column(name, c.label) for name, c in zip(names, columns, strict=True))
-    return table("known_breaks", inputs.known_breaks, columns, ("break",), language)
+    columns = tuple(Column(n, column("outcome" if n == "outcomes" else n, language).label) for n in names)
+    return table("known_breaks", frame, columns, ("break",), language)
+
+
+def break_words(inputs: ReportInputs, language: str) -> list[str]:
+    """Return what each known break was: from ``what_nl`` or ``what_en`` where the frame has them."""
+    frame = inputs.known_breaks
+    return [str(what) for what in frame[f"what_{language}" if f"what_{language}" in frame else "what"]]

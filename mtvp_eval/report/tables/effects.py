@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -157,6 +158,19 @@ def trends(inputs: ReportInputs, language: str) -> ReportTable:
     return replace(made, withheld=gone)
 
 
+@lru_cache(maxsize=8)
+def decimals(inputs: ReportInputs) -> dict[str, int]:
+    """Return the decimals of each outcome: those that show its average effect's standard error in two digits."""
+    rows = shown_effects(inputs)
+    rows = rows[(rows["estimand"] == "overall") & (rows["weighting"] == inputs.headline_weighting)]
+    errors = dict(zip(rows["outcome"].astype(str), rows["std_error"].astype(float), strict=True))
+    places = {outcome.id: outcome.decimals for outcome in inputs.outcomes}
+    for outcome, error in errors.items():
+        if 0 < error < np.inf:
+            places[outcome] = int(np.clip(1 - np.floor(np.log10(error)), 0, 4))
+    return places
+
+
 def _of(inputs: ReportInputs, estimand: str) -> pd.DataFrame:
     frame = shown_effects(inputs)
     return frame[frame["estimand"] == estimand]
@@ -165,13 +179,14 @@ def _of(inputs: ReportInputs, estimand: str) -> pd.DataFrame:
 def _words(frame: pd.DataFrame, inputs: ReportInputs, language: str) -> pd.DataFrame:
     """Add what is read: title, unit, average over whom, aim, decimals of the outcome."""
     infos = [inputs.outcome(str(o)) for o in frame["outcome"]]
+    places = decimals(inputs)
     is_log = [str(unit) == "log" for unit in frame["unit"]]
     more = {
         "title": [info.title[language] for info in infos],
         "unit_text": [
             text("unit.log", language) if log else i.unit[language] for i, log in zip(infos, is_log, strict=True)
         ],
-        "decimals": [3 if log else info.decimals for info, log in zip(infos, is_log, strict=True)],
+        "decimals": [places[info.id] for info in infos],
         "aim": [term("direction", info.direction, language) for info in infos],
     }
     if "weighting" in frame:

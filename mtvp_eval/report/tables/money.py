@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtvp_eval.report.inputs import MoneyInputs
-from mtvp_eval.report.labels import term, text
+from mtvp_eval.report.labels import number, term, text
 from mtvp_eval.report.table import Column, ReportTable
 from mtvp_eval.report.tables.layout import column, table
 
@@ -41,7 +41,7 @@ def break_even(money: MoneyInputs, language: str, level: float) -> ReportTable:
     return table("break_even", money.break_even, columns, ("year",), language)
 
 
-def parties(money: MoneyInputs, language: str) -> ReportTable:
+def parties(money: MoneyInputs, language: str, level: float) -> ReportTable:
     """Return what each party pays, receives, spends itself and keeps."""
     frame = _termed(money.parties, "party", language)
     certain = frame["net"] == 0  # a party that passes on all it receives has no chance of gaining
@@ -50,7 +50,8 @@ def parties(money: MoneyInputs, language: str) -> ReportTable:
     columns = (
         Column("party_text", column("party", language).label),
         *(column(name, language, "number", unit=euro) for name in ("pays", "receives", "resource_cost")),
-        column("net", language, "number", unit=euro, signed=True),
+        column("net", language, "number", unit=euro, low="low", high="high", signed=True),
+        column("interval", language, "interval", level=level, low="low", high="high"),
         Column("percent", column("probability_positive", language).label, "number", unit="%"),
     )
     return table("parties", frame, columns, ("party",), language)
@@ -100,7 +101,10 @@ def assumptions(money: MoneyInputs, language: str) -> ReportTable:
     """Return the amounts used, each with its evidence and source; assumed ones are called so."""
     frame = money.assumptions.assign(
         item_text=[assumption(str(i), language) for i in money.assumptions["item"]],
-        value=money.assumptions["value"].astype(str),
+        value=[
+            number(float(v), language, 2) if isinstance(v, (int, float)) else str(v) for v in money.assumptions["value"]
+        ],
+        unit=[term("unit", str(u), language) for u in money.assumptions["unit"]],
         evidence_text=[term("evidence", str(e), language) for e in money.assumptions["evidence"]],
     )
     columns = (
@@ -116,13 +120,14 @@ def assumptions(money: MoneyInputs, language: str) -> ReportTable:
 def assumption(id_: str, language: str) -> str:
     """Return the words for an assumed amount: ``inputs.<item>.<year>``, ``line <id>`` or another key.
 
-    >>> assumption("inputs.practice_outlay.2023", "en"), assumption("line fee", "en")
-    ('outlay of practices, 2023', 'Programme fee')
+    >>> assumption("inputs.practice_outlay.2023", "en"), assumption("line practice_outlay", "en")
+    ('outlay of practices (2023)', 'outlay of practices')
     """
-    if id_.startswith("line "):
-        return term("line", id_.removeprefix("line "), language)
-    item, _, year = id_.removeprefix("inputs.").partition(".")
-    return ", ".join(part for part in (term("item", item, language), year) if part)
+    item, _, year = id_.removeprefix("inputs.").removeprefix("line ").partition(".")
+    words = term("item", item, language)
+    if words == item:
+        words = term("line", item, language)
+    return f"{words} ({year})" if year else words
 
 
 def not_computed(money: MoneyInputs, language: str) -> ReportTable:

@@ -141,6 +141,7 @@ def test_freed_capacity_is_not_called_a_saving(document, price_table):
     document["lines"][1]["cashable"] = 0.25
     result = one_year(document, price_table, hospital_total(-15_000.0))
     assert result.total(Perspective.INSURER).mean == pytest.approx(0.25 * 15_000 - 11_520)
+    assert [(a.where, a.what) for a in result.assumptions] == [("line hospital", "cashable 0.25")]
     assert result.to_frame()["not_cash"].sum() == pytest.approx(-11_250.0)
 
 
@@ -229,3 +230,19 @@ def test_effects_of_one_insurer_are_not_multiplied_by_patients_of_all(document, 
     assert result.total(Perspective.INSURER).mean == pytest.approx(15_000 - 600 * 11.52)
     taken = net_benefit(read_ledger(document), hospital_total(-15_000.0), price_table, own)
     assert [a.where for a in taken.assumptions] == ["effects"]
+
+
+def test_totals_of_two_years_are_each_in_their_own_euros(document, price_table):
+    document["lines"][0]["price_payer"] = {"item": "mtvp_fee", "issue": 2023}
+    keys = [EffectKey("cost_hospital", "euro", year, year, 1000.0) for year in (2023, 2024)]
+    effects = totals(keys, [-15_000.0, -18_000.0], [[4e6, 1e6], [1e6, 4e6]])
+    none = {"none": DiscountProfile("none", 0.0, 0.0)}
+    settings = {
+        "first_year": 2023, "patient_years": [1000.0, 1000.0, 500.0], "observed_years": 2, "price_year": 2024,
+        "discount": "none", "persistence": [1, 1, 0.5],
+    }  # fmt: skip
+    result = net_benefit(read_ledger(document), effects, price_table, read_scenario(settings, none, price_table))
+    up = 107.3 / 103.8
+    gain = result.gain_by_year(Party.INSURER) + 11.52 * up * np.array([1000.0, 1000.0, 500.0])
+    # third year: half of the mean effect per patient-year, both years in euros of 2024, for 500 patient-years
+    assert gain == pytest.approx([15_000 * up, 18_000.0, 0.5 * 500 * (15_000 * up + 18_000) / 2_000])

@@ -1,16 +1,19 @@
 """Joint draws against the exact linear answer; one-way ranges against arithmetic."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 
 from mtvp_eval.costbenefit.discounting import DiscountProfile
 from mtvp_eval.costbenefit.effects import EffectKey, per_patient_year, totals
-from mtvp_eval.costbenefit.joint_draws import Spread, draw_effects, joint_draws, multiplier_draws
+from mtvp_eval.costbenefit.joint_draws import Spread, draw_effects, joint_draws, multiplier_draws, read_spread
 from mtvp_eval.costbenefit.ledger_reader import read_ledger
 from mtvp_eval.costbenefit.net_benefit import net_benefit
 from mtvp_eval.costbenefit.parties import Horizon, Party, Perspective
+from mtvp_eval.costbenefit.prices import PriceRow
 from mtvp_eval.costbenefit.scenario import read_scenario
-from mtvp_eval.costbenefit.sensitivity import Input, Range, effect_ranges, scenario_table, tornado
+from mtvp_eval.costbenefit.sensitivity import Input, Range, effect_ranges, revision_table, scenario_table, tornado
 from mtvp_eval.errors import LedgerError
 
 INSURER = list(Party).index(Party.INSURER)
@@ -111,3 +114,41 @@ def test_scenarios_stand_side_by_side(result):
     table = scenario_table({"base": result, "again": result})
     assert table["minus_base"].abs().max() == 0.0
     assert list(table["scenario"].unique()) == ["base", "again"]
+
+
+def test_a_spread_is_read_strictly(result):
+    written = {"price": {"fee": 0.1}, "lag": {"hospital": [0.5, 0.5]}, "decay": {"mean": 0.2, "sd": 0.05}}
+    spread = read_spread(written, result.ledger)
+    assert (spread.price, spread.decay, spread.uptake) == ({"fee": 0.1}, (0.2, 0.05), 0.0)
+    wrong = {
+        "prise": {},
+        "cashable": {"hospitol": 0.1, "hospital": 0.7},
+        "lag": {"hospital": [0.5]},
+        "decay": {"mean": 2},
+    }
+    with pytest.raises(LedgerError) as error:
+        read_spread(wrong, result.ledger)
+    for part in ("did you mean price?", "did you mean hospital?", "cashable.hospital: must be", "sums to one", "no sd"):
+        assert part in str(error.value)
+
+
+def test_a_retroactive_revision_is_seen(result, price_table):
+    revised = PriceRow(
+        "mtvp_fee", 3.00, "EUR per patient_quarter", 2023, date(2023, 4, 1), date(2023, 12, 31), "revision",
+        date(2024, 3, 1), "test",
+    )  # fmt: skip
+    table = revision_table(
+        result.ledger,
+        result.effects,
+        price_table.with_rows([revised]),
+        result.scenario,
+        date(2023, 12, 31),
+        date(2024, 6, 1),
+    )
+    change = table[table["perspective"] == "insurer"]["minus_base"].tolist()
+    assert change == pytest.approx([0.0, -4 * 0.12 * 1000])
+
+
+def test_a_placebo_period_prices_effects_alone(result, price_table):
+    placebo = net_benefit(result.ledger.effects_only(), result.effects, price_table, result.scenario)
+    assert placebo.total(Perspective.INSURER).mean == pytest.approx(0.5 * 15_000)

@@ -1,5 +1,6 @@
 """The open-data question on an invented replica whose effects are known, and on the real files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from mtvp_eval.pipeline.open_data import (
     changed,
     evaluate_open_data,
     prepare_open_data,
+    sensitivities,
 )
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
+from mtvp_eval.pipeline.open_data_frames import open_data_frames
 from mtvp_eval.pipeline.open_data_results import Gap, OpenData, OpenDataEvaluation
 from tests.unit.data.open_data.replica import write_replica
 
@@ -148,6 +151,24 @@ def test_the_same_question_gives_the_same_answer(small, data, answer):
     ]
 
 
+def test_frames_hold_every_number_once(small, data, answer):
+    other = sensitivities(replace(small, sensitivity={"no_covariates": small.sensitivity["no_covariates"]}), data)
+    frames = open_data_frames(answer, other, CODES)
+    effects = frames["effects"]
+    assert not effects.duplicated(["kind", "project", "outcome", "event_time"]).any()
+    assert len(effects) == len(answer.projects) + len(answer.pooled)
+    row = effects[(effects["project"] == "deventer") & (effects["outcome"] == "hospital")].iloc[0]
+    assert row["per_cent"] == pytest.approx(100 * (np.exp(row["log_points"]) - 1))
+    assert row["ci_low"] < row["per_cent"] < row["ci_high"]
+    assert set(frames["sensitivity"]["sensitivity"]) == {"declared", "no_covariates"}
+    assert len(frames["projects"]) == 8
+    trends = frames["trends"].set_index(["outcome", "project", "year"])["log_ratio"]
+    assert trends["hospital", "deventer", 2022] - trends["hospital", "deventer", 2018] < -0.05
+    assert abs(trends["hospital", "never", 2022]) < 0.02  # the reference group is its own expectation
+    assert not frames["partial"].duplicated(["outcome", "project"]).any()
+    assert len(frames["exposed"]) == len(answer.exposed)
+
+
 def test_misspelt_and_impossible_choices_are_named_together(tmp_path):
     with pytest.raises(CommandError) as caught:
         question(tmp_path, {"anticipation: 1": "anticipatoin: 1", "last_year: 2022": "last_year: 2023"})
@@ -229,7 +250,7 @@ def test_size_of_the_placebo_test_on_real_untouched_municipalities(real, members
     for i in rng.permutation(len(groups))[:600]:
         others = np.flatnonzero(stratum != stratum[i])
         strata = stratum[others] if members > 1 else np.arange(len(others))
-        near = others[nearest_in_size(size[others], strata, size[i], 199)]
+        near = others[nearest_in_size(size[others], strata, size[i], config.placebo.groups)]
         noise = noise_scale(contrast[others], size[others])
         own = float(noise.at(size[[i]])[0])
         rejected[third[i]].append(rank_test(contrast[i], own, contrast[near] / noise.at(size[near])).p_value <= 0.05)

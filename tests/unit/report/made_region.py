@@ -187,12 +187,12 @@ def made_money() -> MoneyInputs:
     )
     parties = pd.DataFrame(
         [
-            ("insurer", 713_500.0, 301_200.0, 0.0, -412_300.0, 0.235),
-            ("practice", 0.0, 612_000.0, 553_520.0, 58_480.0, 0.71),
-            ("rho", 0.0, 101_500.0, 101_500.0, 0.0, np.nan),
-            ("hospital", 301_200.0, 0.0, 0.0, -301_200.0, 0.2),
+            ("insurer", 713_500.0, 301_200.0, 0.0, -412_300.0, -1_562_900.0, 741_200.0, 0.235),
+            ("practice", 0.0, 612_000.0, 553_520.0, 58_480.0, -141_000.0, 258_000.0, 0.71),
+            ("rho", 0.0, 101_500.0, 101_500.0, 0.0, 0.0, 0.0, np.nan),
+            ("hospital", 301_200.0, 0.0, 0.0, -301_200.0, -1_002_000.0, 399_600.0, 0.2),
         ],
-        columns=["party", "pays", "receives", "resource_cost", "net", "probability_positive"],
+        columns=["party", "pays", "receives", "resource_cost", "net", "low", "high", "probability_positive"],
     )
     assumptions = pd.DataFrame(
         [
