@@ -58,7 +58,7 @@ class _Setting:
     clock: IntArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SyntheticResult:
     """Effects of a project of few units, with the diagnostics without which they should not be read.
 
@@ -121,6 +121,12 @@ class SyntheticResult:
 
     def __len__(self) -> int:
         return len(self.effects)
+
+    def __repr__(self) -> str:
+        return f"{self.effects!r}\n{self.diagnostics().to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        return f"{self.effects._repr_html_()}{self.diagnostics().to_html(index=False)}"
 
 
 def estimate_synthetic(

@@ -110,6 +110,7 @@ def test_diagnostics_equal_runs_by_hand(method):
     assert np.allclose(found.leave_one_out, left_out, atol=1e-10)
     assert said["largest weight of one donor"] == found.fits[0].unit_weights.max()
     assert said["effective number of donors"] == pytest.approx(1 / (found.fits[0].unit_weights ** 2).sum())
+    assert "effective number of donors" in repr(found)
     # eight pre-periods leave three for an entry in 2015 that did not happen
     early = Panel(panel.unit_ids, panel.periods, CLOCK, panel.outcomes, entry=np.where(ONE == NEVER, NEVER, 2015))
     assert found.in_time == pytest.approx(run(method, early.window(2010, 2017)).effects.estimate[0], abs=1e-10)
