@@ -61,7 +61,6 @@ class EffectEstimates:
     method : name of the estimator.
     no_error : K reasons why an estimate has no standard error; None where it has one.
     member : (n, K) units that belong to an estimate, where not all do (missing periods, stacked designs).
-    factor : known small-sample multiplier of the covariance, such as a regression's (N - 1)/(N - K).
     notes : sentences for the reader.
 
     Raises
@@ -88,7 +87,6 @@ class EffectEstimates:
     method: str = ""
     no_error: tuple[str | None, ...] = ()
     member: BoolArray | None = None
-    factor: float = 1.0
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -113,7 +111,7 @@ class EffectEstimates:
 
     def covariance(self) -> FloatArray:
         """Return the (K, K) covariance under the declared correction; rows without a standard error are NaN."""
-        matrix = variance.covariance(self._scaled(), self.cluster) * self._factor()
+        matrix = variance.covariance(self._scaled(), self.cluster) * self._cr1()
         bad = np.array([reason is not None for reason in self.no_error], dtype=np.bool_)
         matrix[bad, :] = np.nan
         matrix[:, bad] = np.nan
@@ -121,7 +119,7 @@ class EffectEstimates:
 
     def std_error(self) -> FloatArray:
         """Return the (K,) standard errors under the declared correction; NaN where there is a reason for none."""
-        errors = np.sqrt(variance.variance(self._scaled(), self.cluster) * self._factor())
+        errors = np.sqrt(variance.variance(self._scaled(), self.cluster) * self._cr1())
         return np.where([reason is None for reason in self.no_error], errors, np.nan)
 
     def df(self) -> FloatArray:
@@ -261,9 +259,9 @@ class EffectEstimates:
             return self.influence
         return self.influence * variance.hc2_scale(self.stratum, self.member, self.cluster)
 
-    def _factor(self) -> float:
+    def _cr1(self) -> float:
         C = self.n_clusters
-        return self.factor * (C / (C - 1) if self.correction == "cr1" else 1.0)
+        return C / (C - 1) if self.correction == "cr1" else 1.0
 
     def _half_width(self, level: float) -> FloatArray:
         from scipy.stats import norm, t
