@@ -11,6 +11,7 @@ import mtvp_eval
 from mtvp_eval.errors import MtvpError
 
 INTERRUPTED = 130
+DEFECTS = ("missing_quarter", "duplicate_row", "wrong_code", "lost_zero")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     added = verb("simulate", _simulate, "write raw extracts of an embedded region whose truth is known")
     added.add_argument("region")
     added.add_argument("--seed", type=int, help="start of the random numbers (default: the region's own)")
+    added.add_argument("--defect", choices=DEFECTS, help="make one mistake, to see what `mtvp check` says of it")
     added = verb("evaluate", _evaluate, "run the pipeline, print the headline table, write results.json", reads=True)
     added.add_argument("region")
     added = verb("report", _report, "run the notebooks and write reports/REGION/", reads=True)
@@ -84,7 +86,7 @@ def _check(arguments: argparse.Namespace) -> int:
 def _simulate(arguments: argparse.Namespace) -> int:
     from mtvp_eval.pipeline.regions import simulate
 
-    print(f"Simulated extracts of {arguments.region}: {simulate(arguments.region, arguments.seed)}")
+    print(f"Simulated extracts of {arguments.region}: {simulate(arguments.region, arguments.seed, arguments.defect)}")
     return 0
 
 

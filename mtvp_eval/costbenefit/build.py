@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray
-from mtvp_eval.costbenefit.effects import EURO, PricedEffects, QuantityBasis
+from mtvp_eval.costbenefit.effects import ALL_INSURERS, EURO, PricedEffects, QuantityBasis
 from mtvp_eval.costbenefit.flows import FlowModel
 from mtvp_eval.costbenefit.ledger import (
     EffectIsEuro,
@@ -21,7 +21,7 @@ from mtvp_eval.costbenefit.ledger import (
     TablePrice,
 )
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Party
-from mtvp_eval.costbenefit.prices import Price, PriceRow, PriceTable
+from mtvp_eval.costbenefit.prices import Index, Price, PriceRow, PriceTable
 from mtvp_eval.costbenefit.profiles import read_persistence, read_share
 from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.costbenefit.scenario import Scenario
@@ -68,6 +68,8 @@ def build_flows(ledger: Ledger, effects: PricedEffects, table: PriceTable, scena
         weight.append(_weight(line, effects, scenario, share["uptake"], problems))
         payer = _amounts(line.price_payer, line, effects, prices, scenario, problems)
         resource = line.price_resource
+        if line.unit == EURO and line.effect and payer.all():
+            _later_totals_in_last_euros(weight[-1], line, effects, payer, scenario)
         price_payer.append(payer)
         price_resource.append(
             resource.share * payer
@@ -90,6 +92,11 @@ def build_flows(ledger: Ledger, effects: PricedEffects, table: PriceTable, scena
 
 
 def _effects_against_scenario(effects: PricedEffects, scenario: Scenario) -> Iterator[str]:
+    if effects.claims_of not in (ALL_INSURERS, scenario.insured_of):
+        yield (
+            f"estimated on the claims of insurer {effects.claims_of}, but the patient-years are of "
+            f"{scenario.insured_of}; use that insurer's own insured (own_insured)"
+        )
     if effects.basis is not QuantityBasis.TOTAL:
         return
     last = scenario.first_year + scenario.observed_years - 1
@@ -148,6 +155,31 @@ def _effect_weight(
         weight[later, i] = scenario.patient_years[later] * uptake[later] / covered if covered else 0.0
 
 
+def _later_totals_in_last_euros(
+    weight: FloatArray, line: LedgerLine, effects: PricedEffects, path: FloatArray, scenario: Scenario
+) -> None:
+    """Extrapolated years average totals of all observed years: bring each to the euros of the last one first."""
+    later = scenario.observed == 0.0
+    for k in effects.of(str(line.effect)):
+        year = effects.key[k].year
+        if year is not None and scenario.first_year <= year < scenario.first_year + scenario.n_years and later.any():
+            weight[later, k] *= path[year - scenario.first_year] / path[later][0]
+
+
+def _euro_path(line: LedgerLine, effects: PricedEffects, index: Index, scenario: Scenario) -> FloatArray:
+    """What one euro of an effect is in euros of the scenario's price year (T,).
+
+    The totals of two calendar years may be in euros of two years; years after the observed ones follow the last total.
+    """
+    keys = [effects.key[k] for k in effects.of(str(line.effect))]
+    if not keys:
+        return np.zeros(scenario.n_years)
+    last = max(keys, key=lambda key: key.year or 0).price_year
+    own = {key.year: key.price_year for key in keys}
+    years = [own.get(int(year), last) or 0 for year in scenario.years]
+    return np.array([Price(1.0, year).moved_to(scenario.price_year, index).value for year in years])
+
+
 def _amounts(
     source: PriceSource,
     line: LedgerLine,
@@ -169,12 +201,8 @@ def _amounts(
             if source.issue is not None:
                 return np.full(scenario.n_years, prices.price(source.item, source.issue, year).value)
             return np.array([_in_year(source.item, int(y), prices, line, year, problems) for y in scenario.years])
-        if isinstance(source, EffectIsEuro) and line.unit == EURO and len(effects.of(str(line.effect))):
-            own = {effects.key[i].price_year for i in effects.of(str(line.effect))}
-            if len(own) > 1 or None in own:
-                problems.add(f"line {line.id}", "the totals of this effect are in euros of different years; use one")
-                return np.zeros(scenario.n_years)
-            return np.full(scenario.n_years, Price(1.0, own.pop() or 0).moved_to(year, prices.index).value)
+        if isinstance(source, EffectIsEuro):
+            return _euro_path(line, effects, prices.index, scenario)
     except LedgerError as error:
         problems.add(f"line {line.id}", str(error))
     return np.zeros(scenario.n_years)
@@ -211,6 +239,9 @@ def assumptions(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> t
         Assumption(f"inputs.cpi.{year}", f"level {level:g} (2022 = 100)", "supplied")
         for year, level in scenario.levels.items()
     ]
+    if scenario.insured_of != ALL_INSURERS and effects.claims_of == ALL_INSURERS:
+        what = "effects of all insured taken for the insured of one insurer"
+        found.append(Assumption("effects", what, f"insured_of {scenario.insured_of}"))
     if effects.assumed_independent:
         found.append(Assumption("effects", "effects assumed independent of one another", "declared"))
     if scenario.observed_years < scenario.n_years and (scenario.persistence[scenario.observed_years :] > 0).any():

@@ -127,7 +127,7 @@ def _envelope_sums(
 
 
 def incremental(draws: FloatArray, reference: int) -> FloatArray:
-    """Return every option minus the reference (S, D); the reference's column is zero.
+    """Return every option of `draws` (S, D) minus the reference; the reference's column is zero.
 
     >>> incremental(np.array([[1.0, 3.0]]), 0).tolist()
     [[0.0, 2.0]]

@@ -12,6 +12,7 @@ from mtvp_eval.arrays import FloatArray, IntArray, frozen
 from mtvp_eval.errors import LedgerError
 
 EURO = "euro"
+ALL_INSURERS = "all"
 
 
 class QuantityBasis(StrEnum):
@@ -38,7 +39,8 @@ class PricedEffects:
 
     An effect is programme minus comparator: a saving is negative. Build one with `per_patient_year` or `totals`; both
     take the full covariance. A covariance without any off-diagonal element is refused unless `assumed_independent`
-    says that somebody chose it, and the report prints that.
+    says that somebody chose it, and the report prints that. `claims_of` names the insurer (UZOVI) whose claims the
+    effects were estimated on; such effects are never multiplied by patients of other insurers.
     """
 
     key: tuple[EffectKey, ...]
@@ -47,6 +49,7 @@ class PricedEffects:
     df: FloatArray
     basis: QuantityBasis
     assumed_independent: bool = False
+    claims_of: str = ALL_INSURERS
 
     def __post_init__(self) -> None:
         problems = _problems(self)

@@ -96,6 +96,10 @@ class Ledger:
         """Return one line by its id."""
         return next(line for line in self.lines if line.id == line_id)
 
+    def effects_only(self) -> Ledger:
+        """Return the lines that price an effect, for a placebo period: nothing was paid then, so all of it is noise."""
+        return replace(self, lines=tuple(line for line in self.lines if line.effect is not None))
+
     def supplied(self, outcomes: Iterable[str]) -> tuple[Ledger, tuple[str, ...]]:
         """Return the ledger with the effects that were estimated, and the ids of the lines that were not.
 

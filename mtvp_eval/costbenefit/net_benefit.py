@@ -18,6 +18,18 @@ from mtvp_eval.costbenefit.scenario import Scenario
 from mtvp_eval.errors import LedgerError
 
 
+def critical_value(df: float, level: float = 0.95) -> float:
+    """Return the half-width of a central interval in standard deviations: t, normal when df is infinite.
+
+    >>> round(critical_value(np.inf), 3), round(critical_value(8.0), 3)
+    (1.96, 2.306)
+    """
+    from scipy.special import ndtri, stdtrit
+
+    tail = 0.5 + level / 2.0
+    return float(ndtri(tail) if np.isinf(df) else stdtrit(df, tail))
+
+
 @dataclass(frozen=True, slots=True)
 class Total:
     """A total in euros: mean, standard deviation, degrees of freedom, coefficients on effects and constant (K+1,)."""
@@ -34,10 +46,7 @@ class Total:
         >>> round(low, 4), round(high, 4)
         (-1.96, 1.96)
         """
-        from scipy.special import ndtri, stdtrit
-
-        tail = 0.5 + level / 2.0
-        z = float(ndtri(tail) if np.isinf(self.df) else stdtrit(self.df, tail))
+        z = critical_value(self.df, level)
         return self.mean - z * self.sd, self.mean + z * self.sd
 
     def probability_positive(self) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mtvp_eval.arrays import FloatArray, IntArray, frozen
 from mtvp_eval.costbenefit.discounting import Convention, DiscountProfile, discount_factors
+from mtvp_eval.costbenefit.effects import ALL_INSURERS
 from mtvp_eval.costbenefit.prices import PriceRow, PriceTable, supplied_amounts
 from mtvp_eval.costbenefit.profiles import observed_only, read_persistence, read_share
 from mtvp_eval.costbenefit.reading import Problems
@@ -26,6 +27,7 @@ _OPTIONAL = (
     "persistence",
     "convention",
     "inputs",
+    "insured_of",
 )
 
 
@@ -34,7 +36,8 @@ class Scenario:
     """Years, paid patient-years (T,), how many years are observed, persistence (T,), price year and discounting.
 
     With the defaults every year is observed and nothing is extrapolated. `supplied` are amounts the user gave because
-    none is published, `levels` supplied levels of the price index.
+    none is published, `levels` supplied levels of the price index. `insured_of` names the insurer (UZOVI) whose insured
+    the patient-years are, `all` for every registered patient.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Scenario:
     convention: Convention = Convention.YEAR1_UNDISCOUNTED
     supplied: tuple[PriceRow, ...] = ()
     levels: Mapping[int, float] = field(default_factory=dict)
+    insured_of: str = ALL_INSURERS
 
     @property
     def n_years(self) -> int:
@@ -70,6 +74,21 @@ class Scenario:
     def prices(self, table: PriceTable) -> PriceTable:
         """Return the price table with what this scenario supplies."""
         return table.with_rows(self.supplied, self.levels)
+
+
+def own_insured(patient_years: FloatArray, insured_share: FloatArray) -> FloatArray:
+    r"""Return one insurer's patient-years: :math:`\sum_i s_i n_{it}`.
+
+    Parameters: `patient_years` (n, T) of each practice, `insured_share` (n,) of its registered patients insured there.
+    Raises ``LedgerError`` when a share lies outside 0-1 or is missing.
+
+    >>> own_insured(np.array([[1000.0, 1000.0], [500.0, 800.0]]), np.array([0.6, 0.2])).tolist()
+    [700.0, 760.0]
+    """
+    outside = int((~((insured_share >= 0.0) & (insured_share <= 1.0))).sum())
+    if outside:
+        raise LedgerError(f"{outside} practices have no insured share between 0 and 1. Complete insurers.csv.")
+    return insured_share @ patient_years
 
 
 def observed_scenario(
@@ -129,6 +148,7 @@ def read_scenario(
         Convention(convention),
         supplied,
         levels,
+        str(mapping.get("insured_of", ALL_INSURERS)),
     )
 
 

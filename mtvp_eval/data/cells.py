@@ -106,7 +106,7 @@ def decide_decimal(
     Decision(form=',', basis='cells')
     """
     kinds = {
-        name: [_number_evidence(cell, name in whole, settings.thousands is None) for cell in levels]
+        name: [_number_evidence(cell, name in whole, settings.thousands not in (" ", "none")) for cell in levels]
         for name, levels in columns.items()
     }
     seen = set().union(*kinds.values()) - {""}

@@ -12,10 +12,11 @@ from mtvp_eval.clock import NEVER, quarter_label
 from mtvp_eval.data.cost_supply import CostSupply, cost_supply, incomplete
 from mtvp_eval.data.extracts import Extract, Extracts
 from mtvp_eval.data.history import History, history
-from mtvp_eval.data.measures import Cells, CostCube, cost_cube, grid, ratio
+from mtvp_eval.data.measures import Cells, CostCube, cost_cube, grid
+from mtvp_eval.data.outcomes import outcome_values
 from mtvp_eval.data.panel import LineageRow, Panel
 from mtvp_eval.data.validate import Validation, validate
-from mtvp_eval.dictionary.schema import Dictionary, Outcome, Programme
+from mtvp_eval.dictionary.schema import Dictionary, Programme
 from mtvp_eval.errors import DataError
 
 
@@ -50,7 +51,7 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class SurveyGap:
-    """A cohort without any measurement of a survey outcome before its start: not estimated for it."""
+    """A cohort without any measurement of a survey outcome before its start: its scores are not in the panel."""
 
     outcome: str
     cohort: int
@@ -130,39 +131,30 @@ def link(
     clock = _clock(activity, chosen.first_quarter)
     lineage, rows = _who_stays(story, activity, clock, programme)
     account = [AccountRow("practices", step.step, step.reason, step.lost, step.units) for step in lineage]
-    cells, steps = _place(story, rows, activity, clock, "quarter")
+    cells, steps = _place(story, rows, activity, clock)
     account += steps
-    n, T = len(rows), len(clock)
     list_size = grid(cells, activity.columns["registered_patients"])
     costs, cube, steps = _costs(extracts, dictionary, programme, chosen, story, rows, clock)
     account += steps
-    surveys = extracts.tables.get("surveys")
-    survey_cells = None
-    if surveys is not None:
-        survey_cells, steps = _place(story, rows, surveys, clock, "quarter")
+    places = {"activity": cells}
+    if "surveys" in extracts.tables:
+        places["surveys"], steps = _place(story, rows, extracts.tables["surveys"], clock)
         account += steps
+    entry = story.enrolled[rows]
     outcomes: dict[str, FloatArray] = {}
-    supply = []
+    supply, gaps = [], []
     for outcome in dictionary.outcomes.values():
-        reason = _not_supplied(outcome, extracts, cube)
-        values = np.full((n, T), np.nan)
-        if not reason:
-            if outcome.kind == "cost" and cube is not None:
-                values = cube.rate(outcome.sectors)
-            elif outcome.kind == "survey" and surveys is not None and survey_cells is not None:
-                asked = surveys.columns["indicator"] == outcome.indicator
-                at = Cells(np.where(asked, survey_cells.unit, -1), survey_cells.period, (n, T))
-                values = grid(at, surveys.columns["score"])
-            else:
-                values = _from_activity(outcome, activity, cells)
-            reason = "" if np.isfinite(values).any() else "no value for the practices and quarters of the panel"
+        values, reason = outcome_values(outcome, extracts, places, cube)
+        if outcome.kind == "survey" and not reason:
+            values, late = _with_pre_period(outcome.name, values, clock, entry)
+            gaps += late
+            reason = "" if np.isfinite(values).any() else "no measurement before the start of any cohort"
         if not reason:
             outcomes[outcome.name] = values
         supply.append(Supply(outcome.name, not reason, reason, float(np.isfinite(values).mean())))
     freeze = _freeze_at(story, programme)
     weight = _frozen_list(list_size, clock, freeze, story.reference_list[rows])
     practices = extracts.tables["practices"]
-    entry = story.enrolled[rows]
     panel = Panel(
         unit_ids=story.practice_ids[rows],
         periods=tuple(quarter_label(int(q)) for q in clock),
@@ -186,7 +178,7 @@ def link(
         frozen_at=freeze,
         account=tuple(account),
         supply=tuple(supply),
-        survey_gaps=tuple(_survey_gaps(dictionary, outcomes, clock, entry)),
+        survey_gaps=tuple(gaps),
         breaks=tuple(_crossings(dictionary, outcomes, clock, entry)),
         missing=tuple(_missing(list_size, entry)),
         costs=costs,
@@ -236,14 +228,12 @@ def _who_stays(
     return tuple(lineage), np.flatnonzero(keep)
 
 
-def _place(
-    story: History, rows: IntArray, extract: Extract, clock: IntArray, column: str
-) -> tuple[Cells, list[AccountRow]]:
+def _place(story: History, rows: IntArray, extract: Extract, clock: IntArray) -> tuple[Cells, list[AccountRow]]:
     """Give each row of an extract its place in the panel, and count those that have none."""
     of_panel = np.full(len(story.practice_ids) + 1, -1, dtype=np.int64)
     of_panel[rows] = np.arange(len(rows))
     unit = of_panel[story.of(extract)]
-    period = extract.columns[column].astype(np.int64) - clock[0]
+    period = extract.columns["quarter"].astype(np.int64) - clock[0]
     period = np.where((period >= 0) & (period < len(clock)), period, -1)
     left_out = unit < 0
     outside = ~left_out & (period < 0)
@@ -271,7 +261,7 @@ def _costs(
     costs = extracts.tables.get("costs")
     if costs is None:
         return None, None, []
-    cells, account = _place(story, rows, costs, clock, "quarter")
+    cells, account = _place(story, rows, costs, clock)
     young = incomplete(costs, chosen.run_out_quarters)
     refused = young & cells.used
     reason = f"rows of quarters younger than the run-out of {chosen.run_out_quarters} quarters"
@@ -285,32 +275,6 @@ def _costs(
     cube = cost_cube(cells, (sector.astype(np.int64), insurer.astype(np.int64)), ordered, len(insurers), amounts)
     gp = tuple(row["code"] for row in dictionary.codes["sectors"].rows if row["in_gp_cost"] == "yes")
     return cost_supply(costs, story, programme, gp, chosen.run_out_quarters), cube, account
-
-
-def _not_supplied(outcome: Outcome, extracts: Extracts, cube: CostCube | None) -> str:
-    """Name what an outcome needs and the extracts do not hold; nothing if all is there."""
-    if outcome.table not in extracts.tables:
-        return f"table {outcome.table}"
-    if outcome.kind == "cost":
-        absent = (
-            [s for s, there in zip(outcome.sectors, cube.supplied(outcome.sectors), strict=True) if not there]
-            if cube
-            else []
-        )
-        return f"sector {', '.join(absent)}" if absent else ""
-    if outcome.kind == "survey":
-        asked = extracts.tables["surveys"].columns["indicator"] == outcome.indicator
-        return "" if asked.any() else f"indicator {outcome.indicator}"
-    columns = [name for name in (outcome.numerator, outcome.denominator) if name]
-    absent = [name for name in columns if name in extracts.tables[outcome.table].report.not_supplied]
-    return f"column {', '.join(absent)}" if absent else ""
-
-
-def _from_activity(outcome: Outcome, activity: Extract, cells: Cells) -> FloatArray:
-    values = grid(cells, activity.columns[outcome.numerator])
-    if outcome.kind == "value":
-        return values
-    return ratio(outcome.multiplier, values, grid(cells, activity.columns[outcome.denominator]))
 
 
 def _freeze_at(story: History, programme: Programme) -> int:
@@ -339,17 +303,17 @@ def _cohorts(entry: IntArray) -> list[int]:
     return [int(g) for g in np.unique(entry) if g != NEVER]
 
 
-def _survey_gaps(
-    dictionary: Dictionary, outcomes: Mapping[str, FloatArray], clock: IntArray, entry: IntArray
-) -> list[SurveyGap]:
-    gaps = []
-    for name, values in outcomes.items():
-        if dictionary.outcomes[name].kind == "survey":
-            for cohort in _cohorts(entry):
-                of_cohort = entry == cohort
-                if not np.isfinite(values[of_cohort][:, clock < cohort]).any():
-                    gaps.append(SurveyGap(name, cohort, int(of_cohort.sum())))
-    return gaps
+def _with_pre_period(
+    name: str, values: FloatArray, clock: IntArray, entry: IntArray
+) -> tuple[FloatArray, list[SurveyGap]]:
+    """Blank the scores of cohorts without any before their start, so that no method can estimate from them."""
+    gaps, kept = [], values.copy()
+    for cohort in _cohorts(entry):
+        of_cohort = entry == cohort
+        if not np.isfinite(values[of_cohort][:, clock < cohort]).any():
+            kept[of_cohort] = np.nan
+            gaps.append(SurveyGap(name, cohort, int(of_cohort.sum())))
+    return kept, gaps
 
 
 def _crossings(

@@ -83,9 +83,12 @@ def validate(extracts: Extracts, dictionary: Dictionary, programme: Programme) -
         findings += _entry_findings(story, programme)
     if "activity" in extracts.tables:
         findings += _gaps(extracts.tables["activity"])
+        findings += _list_jumps(extracts.tables["activity"])
     if "costs" in extracts.tables:
         violations += _cost_rules(extracts.tables["costs"])
         findings += _cost_findings(extracts.tables["costs"])
+        if "activity" in extracts.tables:
+            findings += _more_insured_than_registered(extracts.tables["costs"], extracts.tables["activity"])
     return Validation(tuple(violations), tuple(findings), extracts.reports)
 
 
@@ -226,6 +229,33 @@ def _gaps(activity: Extract) -> list[Finding]:
         ("early_last", "practices stop before the last quarter of the extract", early),
     )
     return [Finding(kind, "activity", int(rows.sum()), len(spans), text) for kind, text, rows in tests if rows.any()]
+
+
+def _list_jumps(activity: Extract) -> list[Finding]:
+    """Find practices whose list changes by more than a quarter from one quarter to the next: a merger, or an error."""
+    import pandas as pd
+
+    names = ("practice_id", "quarter", "registered_patients")
+    frame = pd.DataFrame({name: activity.columns[name] for name in names}).dropna().sort_values(list(names[:2]))
+    change = frame.groupby("practice_id")["registered_patients"].pct_change().abs()
+    practices = frame.loc[change > 0.25, "practice_id"].nunique()
+    text = "practices whose list changes by more than 25 % from one quarter to the next (merger, split or error)"
+    return [Finding("list_jump", "activity", practices, frame["practice_id"].nunique(), text)] if practices else []
+
+
+def _more_insured_than_registered(costs: Extract, activity: Extract) -> list[Finding]:
+    """Find practice-quarters in which four times the insured years exceed the registered patients by over 10 %."""
+    import pandas as pd
+
+    key = ["practice_id", "quarter"]
+    names = (*key, "insurer", "insured_years")
+    insured = pd.DataFrame({name: costs.columns[name] for name in names}).drop_duplicates([*key, "insurer"])
+    years = insured.groupby(key, as_index=False)["insured_years"].sum()
+    lists = pd.DataFrame({name: activity.columns[name] for name in (*key, "registered_patients")})
+    both = years.merge(lists.drop_duplicates(key), on=key)
+    many = int((4 * both["insured_years"] > 1.1 * both["registered_patients"]).sum())
+    text = "practice-quarters with over 10 % more insured than registered patients"
+    return [Finding("insured_exceed_registered", "costs", many, len(both), text)] if many else []
 
 
 def _cost_rules(costs: Extract) -> list[Violation]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -42,6 +42,19 @@ class EntryRecord(Protocol):
     def entry(self) -> IntArray | None: ...  # noqa: D102
     @property
     def weight(self) -> FloatArray: ...  # noqa: D102
+
+
+class Design(Protocol):
+    """What an estimand is made from: cells, their sizes, and time; a staggered design or a lottery."""
+
+    @property
+    def clock(self) -> IntArray: ...  # noqa: D102
+    @property
+    def anticipation(self) -> int: ...  # noqa: D102
+    @property
+    def last_period(self) -> int: ...  # noqa: D102
+    def identified_cells(self, base: BasePeriod = ...) -> tuple[Cell, ...]: ...  # noqa: D102
+    def cell_size(self, cells: Sequence[Cell], *, by_size: bool) -> FloatArray: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +182,11 @@ class StaggeredDesign:
         """(T,) periods in which somebody is still untouched by the programme."""
         return self.clock < self.control_only - self.anticipation
 
+    @property
+    def last_period(self) -> int:
+        """Last period in which an effect can be identified."""
+        return int(self.clock[self.usable][-1])
+
     def base_period(self, cohort: int, period: int, base: BasePeriod = BasePeriod.VARYING) -> int | None:
         """Return the period from which the change of a cell is measured, or None if the window holds none."""
         before = self.clock + self.anticipation < cohort
@@ -201,6 +219,11 @@ class StaggeredDesign:
     def post_cells(self) -> tuple[Cell, ...]:
         """Return the identified cells at or after entry."""
         return tuple((g, t) for g, t in self.identified_cells() if t >= g)
+
+    def cell_size(self, cells: Sequence[Cell], *, by_size: bool) -> FloatArray:
+        """Return (C,) the treated units of each cell, or their patients."""
+        total = self.cohort_patients if by_size else self.cohort_size.astype(np.float64)
+        return total[np.searchsorted(self.cohorts, [g for g, _ in cells])]
 
     def restrict(self, keep: BoolArray) -> StaggeredDesign:
         """Return the design of the kept units."""

@@ -10,13 +10,13 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray
-from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
+from mtvp_eval.design.staggered import BasePeriod, Cell, Design
 from mtvp_eval.errors import NotIdentifiedError
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 
 
 def overall(
-    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
+    design: Design, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
 ) -> Estimand:
     """Return the mean over all identified cells at or after entry, weighted by cohort size.
 
@@ -27,6 +27,7 @@ def overall(
 
     Example
     -------
+    >>> from mtvp_eval.design.staggered import StaggeredDesign
     >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
     >>> overall(design).cells, overall(design).weights
     (((2, 2), (2, 3)), (0.5, 0.5))
@@ -35,12 +36,13 @@ def overall(
 
 
 def by_cohort(
-    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
+    design: Design, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
 ) -> tuple[Estimand, ...]:
     """Return each cohort's plain mean over its identified periods from entry on.
 
     Example
     -------
+    >>> from mtvp_eval.design.staggered import StaggeredDesign
     >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
     >>> [(e.cohort, e.weights) for e in by_cohort(design)]
     [(2, (0.5, 0.5))]
@@ -55,12 +57,13 @@ def by_cohort(
 
 
 def by_calendar(
-    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
+    design: Design, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
 ) -> tuple[Estimand, ...]:
     """Return each period's mean over the cohorts enrolled by then, weighted by cohort size.
 
     Example
     -------
+    >>> from mtvp_eval.design.staggered import StaggeredDesign
     >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
     >>> [(e.period, e.cells) for e in by_calendar(design)]
     [(2, ((2, 2),)), (3, ((2, 3),))]
@@ -75,7 +78,7 @@ def by_calendar(
 
 
 def event_study(
-    design: StaggeredDesign,
+    design: Design,
     weighting: Weighting = Weighting.PRACTICE,
     base: BasePeriod = BasePeriod.VARYING,
     balanced: int | None = None,
@@ -93,6 +96,7 @@ def event_study(
 
     Example
     -------
+    >>> from mtvp_eval.design.staggered import StaggeredDesign
     >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 3, 9]), np.array([1, 2, 3, 4]))
     >>> [(e.event_time, len(e.cells)) for e in event_study(design)]
     [(-1, 1), (0, 2), (1, 2), (2, 1)]
@@ -101,7 +105,7 @@ def event_study(
     """
     cells = [cell for cell in design.identified_cells(base) if within is None or cell in within]
     if balanced is not None:
-        first, last = int(design.clock[0]), int(design.clock[design.usable][-1])
+        first, last = int(design.clock[0]), design.last_period
         shortest = balanced - last + first  # from here on every kept cohort could be observed
         cells = [(g, t) for g, t in cells if last - g >= balanced and shortest <= t - g <= balanced]
     if not cells:
@@ -120,23 +124,24 @@ def event_study(
 
 
 def overall_cohort(
-    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
+    design: Design, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
 ) -> Estimand:
     """Return the mean of the cohorts' means, weighted by cohort size: every enrolled unit counts once.
 
     Example
     -------
+    >>> from mtvp_eval.design.staggered import StaggeredDesign
     >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
     >>> overall_cohort(design).weights
     (0.5, 0.5)
     """
     parts = by_cohort(design, weighting, within)
-    size = _cohort_share(design, weighting, [p.cohort or 0 for p in parts])
+    size = _size(design, weighting, [p.cells[0] for p in parts])
     return _mean_of("overall_cohort", parts, size / size.sum(), "mean over enrolled units", one_group=True)
 
 
 def overall_event(
-    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
+    design: Design, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
 ) -> Estimand:
     """Return the plain mean of the event study from entry on: every length of exposure counts once.
 
@@ -147,6 +152,7 @@ def overall_event(
 
     Example
     -------
+    >>> from mtvp_eval.design.staggered import StaggeredDesign
     >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
     >>> overall_event(design).weights
     (0.5, 0.5)
@@ -158,12 +164,13 @@ def overall_event(
 
 
 def overall_calendar(
-    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
+    design: Design, weighting: Weighting = Weighting.PRACTICE, within: Collection[Cell] | None = None
 ) -> Estimand:
     """Return the plain mean of the calendar effects: every period counts once.
 
     Example
     -------
+    >>> from mtvp_eval.design.staggered import StaggeredDesign
     >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
     >>> overall_calendar(design).weights
     (0.5, 0.5)
@@ -172,7 +179,7 @@ def overall_calendar(
     return _mean_of("overall_calendar", parts, np.full(len(parts), 1 / len(parts)), "mean over periods")
 
 
-def money_total(design: StaggeredDesign, within: Collection[Cell] | None = None) -> Estimand:
+def money_total(design: Design, within: Collection[Cell] | None = None) -> Estimand:
     r"""Return the total over the identified cells at or after entry, in patient-periods.
 
     .. math:: \theta = \sum_{(g,t)\ \text{identified},\ t \ge g} N^{pat}_g \, ATT(g,t)
@@ -182,20 +189,21 @@ def money_total(design: StaggeredDesign, within: Collection[Cell] | None = None)
 
     Example
     -------
+    >>> from mtvp_eval.design.staggered import StaggeredDesign
     >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3]),
     ...     size=np.array([2000.0, 3000.0, 2500.0]))
     >>> money_total(design).weights
     (5000.0, 5000.0)
     """
     cells = _post(design, within)
-    patients = _cohort_share(design, Weighting.PATIENT, [g for g, _ in cells])
+    patients = _size(design, Weighting.PATIENT, cells)
     return Estimand(
         "money_total", Weighting.PATIENT, tuple(cells), tuple(patients.tolist()), "total over observed patient-periods"
     )
 
 
 def share_mean(
-    design: StaggeredDesign,
+    design: Design,
     name: str,
     weighting: Weighting,
     cells: Sequence[Cell],
@@ -214,13 +222,14 @@ def share_mean(
 
     Example
     -------
+    >>> from mtvp_eval.design.staggered import StaggeredDesign
     >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
     >>> share_mean(design, "overall", Weighting.PRACTICE, [(2, 2)], "first period", period=2).weights
     (1.0,)
     """
     if not cells:
         raise NotIdentifiedError(_nothing(name))
-    size = _cohort_share(design, weighting, [g for g, _ in cells])
+    size = _size(design, weighting, cells)
     weights = tuple((size / size.sum()).tolist())
     return Estimand(
         name, weighting, tuple(cells), weights, description,
@@ -237,16 +246,15 @@ def _mean_of(
     return Estimand(name, parts[0].weighting, cells, weights, description, share_group=group)
 
 
-def _post(design: StaggeredDesign, within: Collection[Cell] | None) -> list[Cell]:
-    cells = [cell for cell in design.post_cells() if within is None or cell in within]
+def _post(design: Design, within: Collection[Cell] | None) -> list[Cell]:
+    cells = [cell for cell in design.identified_cells() if cell[1] >= cell[0] and (within is None or cell in within)]
     if not cells:
         raise NotIdentifiedError(_nothing("overall"))
     return cells
 
 
-def _cohort_share(design: StaggeredDesign, weighting: Weighting, cohorts: Sequence[int]) -> FloatArray:
-    total = design.cohort_patients if weighting == Weighting.PATIENT else design.cohort_size.astype(np.float64)
-    return total[np.searchsorted(design.cohorts, cohorts)]
+def _size(design: Design, weighting: Weighting, cells: Sequence[Cell]) -> FloatArray:
+    return design.cell_size(cells, by_size=Weighting(weighting) == Weighting.PATIENT)
 
 
 def _nothing(name: str) -> str:

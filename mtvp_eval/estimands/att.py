@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
+from mtvp_eval.design.staggered import BasePeriod, Cell, Design
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 
 
 def att_gt(
-    design: StaggeredDesign, weighting: Weighting = Weighting.PRACTICE, base: BasePeriod = BasePeriod.VARYING
+    design: Design, weighting: Weighting = Weighting.PRACTICE, base: BasePeriod = BasePeriod.VARYING
 ) -> tuple[Estimand, ...]:
     """Return one estimand for every identified cell, leads included.
 
     Example
     -------
     >>> import numpy as np
+    >>> from mtvp_eval.design.staggered import StaggeredDesign
     >>> design = StaggeredDesign(np.array(["a", "b"], dtype=object), np.array([3, 4]), np.array([1, 2, 3, 4]))
     >>> [(e.cohort, e.period, e.event_time) for e in att_gt(design)]
     [(3, 2, -1), (3, 3, 0)]

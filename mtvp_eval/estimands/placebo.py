@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
+from mtvp_eval.design.staggered import BasePeriod, Cell, Design
 from mtvp_eval.estimands.aggregate import share_mean
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 
 
 def placebo(
-    design: StaggeredDesign,
+    design: Design,
     weighting: Weighting = Weighting.PRACTICE,
     base: BasePeriod = BasePeriod.VARYING,
     within: Collection[Cell] | None = None,
@@ -23,6 +23,7 @@ def placebo(
     Example
     -------
     >>> import numpy as np
+    >>> from mtvp_eval.design.staggered import StaggeredDesign
     >>> design = StaggeredDesign(np.array(["a", "b"], dtype=object), np.array([4, 5]), np.array([1, 2, 3, 4, 5]))
     >>> [e.event_time for e in placebo(design)], [e.event_time for e in placebo(design, base=BasePeriod.UNIVERSAL)]
     ([-2, -1], [-3, -2])

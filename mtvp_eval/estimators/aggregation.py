@@ -6,9 +6,11 @@ Source: Callaway & Sant'Anna (2021), section 3.1 (weights) and theorem 4 (influe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.design.staggered import StaggeredDesign
 from mtvp_eval.errors import NotIdentifiedError
 from mtvp_eval.estimands.estimand import Estimand, Weighting
@@ -16,12 +18,12 @@ from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 
 
 def aggregate(
-    cells: EffectEstimates, design: StaggeredDesign, estimands: Sequence[Estimand], *, estimated_shares: bool = True
+    cells: EffectEstimates, design: StaggeredDesign | LotteryDesign, estimands: Sequence[Estimand]
 ) -> EffectEstimates:
     """Return the estimands of every outcome in ``cells``, which holds att_gt entries of one weighting.
 
-    ``estimated_shares`` adds the influence of cohort shares estimated by the sample (superpopulation); a design whose
-    cohort sizes are taken as given has none.
+    Cohort shares that the sample estimates (a staggered design, superpopulation) add their influence; those of a
+    lottery are known numbers.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def aggregate(
     influence = np.zeros((cells.n_units, len(weights)))
     index: list[EffectKey] = []
     for outcome in outcomes:
-        unit = next(k.unit_of_measure for k in cells.index if k.outcome == outcome)
+        first = next(k for k in cells.index if k.outcome == outcome)
         for e in estimands:
             columns = [place.get((outcome, e.weighting, g, t)) for g, t in e.cells]
             found = [c for c in columns if c is not None]
@@ -56,10 +58,10 @@ def aggregate(
                 )
             row = len(index)
             np.add.at(weights[row], found, e.weights)
-            if estimated_shares and e.share_group:
+            if isinstance(design, StaggeredDesign) and e.share_group:
                 influence[:, row] = design.weight_influence(
                     e.cells, np.array(e.weights), np.array(e.share_group), cells.estimate[found],
                     by_size=e.weighting == Weighting.PATIENT,
                 )  # fmt: skip
-            index.append(EffectKey.of(e, outcome, unit))
-    return cells.combine(index, weights, influence if estimated_shares else None)
+            index.append(replace(EffectKey.of(e, outcome, first.unit_of_measure), population=first.population))
+    return cells.combine(index, weights, influence if isinstance(design, StaggeredDesign) else None)

@@ -15,16 +15,22 @@ from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.att import cell_effect
 from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.estimators.comparison_sets import ComparisonSet, comparison_sets
+from mtvp_eval.estimators.cross_sections import section_effect
 from mtvp_eval.estimators.doubly_robust import Adjustment, two_group_effect
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey, period_label
 from mtvp_eval.estimators.sample import Sample, read_sample
 
 
 class Missing(StrEnum):
-    """What to do where outcomes are missing: keep units cell by cell, or only units observed throughout."""
+    """What to do where outcomes are missing.
+
+    PAIRWISE keeps, cell by cell, the units seen in both periods. COMPLETE_UNITS keeps those seen throughout, and
+    CROSS_SECTIONS every row, as if the rows of two periods were different units: the two modes of R ``did``.
+    """
 
     PAIRWISE = "pairwise"
     COMPLETE_UNITS = "complete_units"
+    CROSS_SECTIONS = "cross_sections"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ def callaway_santanna(
     weighting : practice (each unit once) or patient (weighted by ``design.size``).
     method : dr (default), reg or ipw; without covariates the three are one.
     base_period : varying (default) or universal.
-    missing : pairwise (default) or complete_units.
+    missing : pairwise (default), complete_units or cross_sections (doubly robust only).
     cells : cells to estimate; all identified ones where not given. See ``supported_cells``.
 
     Returns
@@ -77,7 +83,8 @@ def callaway_santanna(
     Raises
     ------
     EstimationError
-        If a covariate is missing or constant, or covariates leave cells without comparable units (all named at once).
+        If a covariate is missing or constant, or covariates leave cells without comparable units (all named at once);
+        if single rows are asked for with another method than dr.
 
     Source: Callaway & Sant'Anna (2021), eq. 2.6-2.8 and theorem 1; doubly robust form after Sant'Anna & Zhao (2020).
 
@@ -91,20 +98,24 @@ def callaway_santanna(
     """
     by_size = Weighting(weighting) == Weighting.PATIENT
     sample = read_sample(panel, design, outcome, covariates, by_size=by_size)
+    sections = Missing(missing) == Missing.CROSS_SECTIONS
+    if sections and Adjustment(method) != Adjustment.DR:
+        raise EstimationError("Single rows are compared by the doubly robust method only; set method dr.")
     if Missing(missing) == Missing.COMPLETE_UNITS:
         sample = sample.complete()
     base = BasePeriod(base_period)
     wanted = sample.design.identified_cells(base) if cells is None else tuple(cells)
     if not wanted:
         raise EstimationError("No cell is identified: StaggeredDesign.estimability() shows why.")
-    fitted = _fit_cells(sample, wanted, base, Adjustment(method))
+    fitted = _fit_sections(sample, wanted, base) if sections else _fit_cells(sample, wanted, base, Adjustment(method))
     if fitted.problems:
         raise EstimationError(_explain(fitted.problems, len(wanted), outcome))
     return EffectEstimates(
         tuple(EffectKey.of(cell_effect(cell, Weighting(weighting)), outcome) for cell in wanted),
         fitted.effect, sample.design.unit_ids, fitted.influence.T, sample.design.cohort_index, sample.cluster,
         correction="hc2" if sample.cluster is None else "cr1", method="Callaway-Sant'Anna",
-        no_error=tuple(fitted.no_error), member=_members(sample, wanted, base), notes=sample.notes(),
+        no_error=tuple(fitted.no_error), member=None if sections else _members(sample, wanted, base),
+        notes=sample.notes(),
     )  # fmt: skip
 
 
@@ -170,6 +181,29 @@ def _fit_cells(sample: Sample, wanted: Sequence[Cell], base: BasePeriod, method:
             flat = np.abs(change).max(axis=1) <= 1e-14 * np.abs(y[part.period][:, rows]).max(axis=1)
             for k, still in zip(part.cells, flat, strict=True):
                 out.no_error[k] = _no_error(part, still=bool(still))
+    return out
+
+
+def _fit_sections(sample: Sample, wanted: Sequence[Cell], base: BasePeriod) -> _Cells:
+    n, observed = sample.design.n_units, sample.observed
+    out = _Cells(np.full(len(wanted), np.nan), np.zeros((len(wanted), n)), [None] * len(wanted), {})
+    for whole in comparison_sets(sample.design, wanted, base):
+        units, treated = whole.rows(), np.arange(len(whole.rows())) < len(whole.treated)
+        for k, now, before in zip(whole.cells, whole.period, whole.base, strict=True):
+            seen = np.concatenate([observed[units, now], observed[units, before]])
+            rows = np.concatenate([units, units])[seen]
+            later = (np.arange(2 * len(units)) < len(units))[seen]
+            y = sample.y[rows, np.where(later, now, before)]
+            try:
+                found = section_effect(
+                    y, sample.X[rows], sample.w[rows], np.concatenate([treated, treated])[seen], later
+                )
+            except EstimationError as error:
+                out.problems[wanted[k]] = str(error)
+                continue
+            out.effect[k] = found.effect
+            np.add.at(out.influence[k], rows, n * found.influence)
+            out.no_error[k] = _no_error(whole, still=not np.ptp(y))
     return out
 
 

@@ -73,7 +73,7 @@ def two_group_effect(
     """
     g, c = slice(0, n_treated), slice(n_treated, len(w))
     W = w[g].sum()
-    G_inverse = _inverse((X[c] * w[c, None]).T @ X[c]) if method != Adjustment.IPW else None
+    G_inverse = gram_inverse((X[c] * w[c, None]).T @ X[c]) if method != Adjustment.IPW else None
     residual = change
     if G_inverse is not None:
         beta = G_inverse @ (X[c].T @ (change[:, c] * w[c]).T)
@@ -103,7 +103,19 @@ def two_group_effect(
     return TwoGroupEffect(eta_t - eta_c, influence, fit)
 
 
-def _inverse(gram: FloatArray) -> FloatArray:
+def gram_inverse(gram: FloatArray) -> FloatArray:
+    """Return the inverse of a ``gram`` matrix (p, p), after a check on a scale-free condition number.
+
+    Raises
+    ------
+    EstimationError
+        If covariates are collinear.
+
+    Example
+    -------
+    >>> gram_inverse(np.array([[4.0]])).tolist()
+    [[0.25]]
+    """
     scale = np.sqrt(np.diag(gram))
     if not scale.all() or 1 / np.linalg.cond(gram / np.outer(scale, scale)) < 1e-12:
         raise EstimationError("covariates are collinear among the comparison units")

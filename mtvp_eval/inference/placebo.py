@@ -6,6 +6,7 @@ scale a + b/n as in Ferman & Pinto (2019), Rev. Econ. Stat. 101 (groups of unequ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -60,20 +61,24 @@ def placebo_groups(
 def _subsets(pool: IntArray, k: int, limit: int, rng: np.random.Generator) -> IntArray:
     if comb(len(pool), k) <= limit:
         return np.array(list(combinations(pool.tolist(), k)), dtype=np.int64)
-    drawn = {tuple(sorted(rng.choice(pool, k, replace=False).tolist())) for _ in range(limit)}
-    return np.array(sorted(drawn), dtype=np.int64)
+    return np.unique(np.sort(pool[_without_repeat(limit, len(pool), k, rng)], axis=1), axis=0)
 
 
 def _across(region: ObjectArray, k: int, limit: int, rng: np.random.Generator) -> IntArray:
-    names = np.array(sorted(set(region.tolist())), dtype=object)
-    if len(names) < k:
+    """Draw groups whose members all lie in different regions: k regions, then one unit of each."""
+    name, home, count = np.unique(region.astype(str), return_inverse=True, return_counts=True)
+    if len(name) < k:
         return np.empty((0, k), dtype=np.int64)
-    places = {name: np.flatnonzero(region == name) for name in names}
-    drawn = set()
-    for _ in range(limit):
-        chosen = rng.choice(len(names), k, replace=False)
-        drawn.add(tuple(sorted(int(rng.choice(places[names[j]])) for j in chosen)))
-    return np.array(sorted(drawn), dtype=np.int64)
+    by_region = np.argsort(home, kind="stable")
+    start = np.cumsum(count) - count
+    chosen = _without_repeat(limit, len(name), k, rng)
+    member = start[chosen] + rng.integers(count[chosen])
+    return np.unique(np.sort(by_region[member], axis=1), axis=0)
+
+
+def _without_repeat(rows: int, pool: int, k: int, rng: np.random.Generator) -> IntArray:
+    """Draw (rows, k) places out of `pool`, each row without repeats."""
+    return np.argsort(rng.random((rows, pool)), axis=1)[:, :k]
 
 
 def group_contrasts(change: FloatArray, weight: FloatArray, groups: IntArray) -> FloatArray:
@@ -132,8 +137,6 @@ def noise_scale(contrast: FloatArray, size: FloatArray) -> NoiseScale:
     >>> round(scale.a, 6), round(scale.b, 6)
     (0.01, 4.0)
     """
-    from scipy.optimize import nnls
-
     if len(contrast) < 10 or not (np.asarray(contrast) != 0).any():
         raise EstimationError(f"{len(contrast)} untouched groups are too few to learn the noise of a contrast from.")
     square = np.asarray(contrast, dtype=np.float64) ** 2
@@ -141,9 +144,19 @@ def noise_scale(contrast: FloatArray, size: FloatArray) -> NoiseScale:
     design = np.column_stack([np.ones(len(square)), unit / np.asarray(size, dtype=np.float64)])
     spread = np.full(len(square), square.mean())
     for _ in range(5):
-        coefficient, _ = nnls(design / spread[:, None], square / spread)
+        coefficient = _least_squares_not_negative(design / spread[:, None], square / spread)
         spread = np.maximum(design @ coefficient, 1e-3 * square.mean())
     return NoiseScale(float(coefficient[0]), float(coefficient[1] * unit))
+
+
+def _least_squares_not_negative(D: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the two coefficients, none below zero, that fit best: both, or the better of each alone."""
+    both, *_ = np.linalg.lstsq(D, y, rcond=None)
+    if (both >= 0).all():
+        return np.asarray(both)
+    alone = np.diag(np.maximum(D.T @ y, 0.0) / (D**2).sum(axis=0))
+    loss = ((y - alone @ D.T) ** 2).sum(axis=1)
+    return np.asarray(alone[np.argmin(loss)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,18 +182,40 @@ class PlaceboTest:
         return len(self.studentised)
 
 
-def placebo_test(
-    estimate: float, size: float, contrast: FloatArray, group_size: FloatArray, scale: NoiseScale, level: float = 0.95
-) -> PlaceboTest:
-    r"""Rank a project's studentised estimate among those of untouched groups.
+@dataclass(frozen=True, slots=True)
+class PlaceboDraws:
+    """A project's contrast and those of untouched groups: (B,) contrasts, (B,) their sizes, and the noise by size.
+
+    `strata` is how many regions (or single units) the groups come from: groups of one region overlap.
+    """
+
+    estimate: float
+    size: float
+    contrast: FloatArray
+    group_size: FloatArray
+    noise: NoiseScale
+    strata: int
+
+    @property
+    def size_ratio(self) -> float:
+        """Median size of the untouched groups over that of the project."""
+        return float(np.median(self.group_size) / self.size)
+
+    def test(self, level: float = 0.95) -> PlaceboTest:
+        """Rank the project's studentised contrast; see `rank_test`."""
+        own = float(self.noise.at(np.array([self.size]))[0])
+        return rank_test(self.estimate, own, self.contrast / self.noise.at(self.group_size), level)
+
+
+def rank_test(estimate: float, scale: float, studentised: FloatArray, level: float = 0.95) -> PlaceboTest:
+    r"""Rank a studentised estimate among those of untouched groups.
 
     .. math:: t = \hat\tau / \sqrt{a + b/n}, \qquad p = \min(1, 2 \min(\#\{t_b \ge t\} + 1, \#\{t_b \le t\} + 1)/(B+1))
 
     Parameters
     ----------
-    estimate, size : of the project: effect, and insured years.
-    contrast, group_size : (B,) of the untouched groups.
-    scale : noise by size (`noise_scale`).
+    estimate, scale : of the project: effect, and standard deviation of an untouched contrast of its size.
+    studentised : (B,) contrasts of untouched groups, each over its own scale.
     level : of the interval, whose ends are the placebo ranks that the test just does not reject.
 
     Returns
@@ -196,43 +231,89 @@ def placebo_test(
 
     Example
     -------
-    >>> draws = np.linspace(-2, 2, 99)
-    >>> test = placebo_test(3.0, 100.0, draws, np.full(99, 100.0), NoiseScale(1.0, 0.0))
+    >>> test = rank_test(3.0, 1.0, np.linspace(-2, 2, 99))
     >>> round(test.p_value, 3), round(test.low, 2), round(test.high, 2)
     (0.02, 1.04, 4.96)
     """
-    t_groups = np.sort(np.asarray(contrast, dtype=np.float64) / scale.at(group_size))
+    t_groups = np.sort(np.asarray(studentised, dtype=np.float64))
     B = len(t_groups)
-    own = float(scale.at(np.array([size]))[0])
     drop = int(np.floor((1 - level) / 2 * (B + 1) + 1e-9))
     if drop < 1:
         raise EstimationError(
-            f"{B} untouched groups cannot carry a {level:.0%} interval: at least {round(2 / (1 - level)) - 1} are needed. "
-            "Widen the range of sizes."
+            f"{B} untouched groups cannot carry a {level:.0%} interval: at least {round(2 / (1 - level)) - 1} are "
+            "needed. Widen the range of sizes."
         )
-    t = estimate / own
+    t = estimate / scale
     p = 2 * min(int((t_groups >= t).sum()) + 1, int((t_groups <= t).sum()) + 1) / (B + 1)
     spread = float(np.median(np.abs(t_groups - np.median(t_groups)))) / 0.6745
     reject = float(np.quantile(np.abs(t_groups), level))
     return PlaceboTest(
         estimate=estimate,
-        scale=own,
+        scale=scale,
         p_value=min(1.0, p),
-        low=estimate - own * float(t_groups[B - drop]),
-        high=estimate - own * float(t_groups[drop - 1]),
+        low=estimate - scale * float(t_groups[B - drop]),
+        high=estimate - scale * float(t_groups[drop - 1]),
         level=level,
-        detectable=own * (reject + 0.8416 * spread),
+        detectable=scale * (reject + 0.8416 * spread),
         studentised=frozen(t_groups),
     )
 
 
-def nearest_in_size(group_size: FloatArray, target: float, keep: int) -> IntArray:
-    """Return the rows of the `keep` groups whose `group_size` (B,) lies nearest the `target`, on the log scale.
+def pooled_test(
+    parts: Sequence[PlaceboDraws], weights: FloatArray, replicates: int, rng: np.random.Generator, level: float = 0.95
+) -> PlaceboTest:
+    r"""Rank a weighted sum of several projects' effects, each project replaced by one of its untouched groups.
+
+    .. math:: \hat\tau = \sum_p \omega_p \hat\tau_p, \qquad s^2 = \sum_p \omega_p^2 (a_p + b_p/n_p)
+
+    Parameters
+    ----------
+    parts : one for each project.
+    weights : (P,) known weights.
+    replicates : joint draws of one untouched group for every project.
+    rng : draws them.
 
     Example
     -------
-    >>> nearest_in_size(np.array([10.0, 90.0, 200.0]), 100.0, 2).tolist()
-    [1, 2]
+    >>> part = PlaceboDraws(1.0, 10.0, np.linspace(-1, 1, 99), np.full(99, 10.0), NoiseScale(1.0, 0.0), 99)
+    >>> test = pooled_test([part, part], np.array([0.5, 0.5]), 999, np.random.default_rng(1))
+    >>> test.estimate, round(test.scale, 4), test.p_value < 0.05
+    (1.0, 0.7071, True)
     """
-    order = np.argsort(np.abs(np.log(group_size / target)), kind="stable")
-    return np.sort(order[:keep])
+    omega = np.asarray(weights, dtype=np.float64)
+    contrast = np.zeros(replicates)
+    variance = np.zeros(replicates)
+    own = 0.0
+    for part, w in zip(parts, omega, strict=True):
+        pick = rng.integers(len(part.contrast), size=replicates)
+        contrast += w * part.contrast[pick]
+        variance += (w * part.noise.at(part.group_size[pick])) ** 2
+        own += float(w * part.noise.at(np.array([part.size]))[0]) ** 2
+    estimate = float(sum(w * part.estimate for part, w in zip(parts, omega, strict=True)))
+    return rank_test(estimate, float(np.sqrt(own)), contrast / np.sqrt(variance), level)
+
+
+def nearest_in_size(group_size: FloatArray, stratum: IntArray, target: float, keep: int) -> IntArray:
+    """Return the rows of about `keep` groups nearest the `target` in size, as evenly over strata as they allow.
+
+    Groups of one region share its fortunes: without the strata a few regions would make the whole distribution.
+
+    Parameters
+    ----------
+    group_size : (B,) insured years.
+    stratum : (B,) region of each group as an integer; each its own where groups are single units.
+    target : insured years of the project; distance is on the log scale.
+    keep : groups wanted in all.
+
+    Example
+    -------
+    >>> nearest_in_size(np.array([10.0, 90.0, 200.0, 101.0]), np.array([0, 1, 1, 1]), 100.0, 3).tolist()
+    [0, 1, 3]
+    """
+    distance = np.abs(np.log(group_size / target))
+    order = np.argsort(distance, kind="stable")
+    turn = np.zeros(len(order), dtype=np.int64)
+    seen: dict[int, int] = {}
+    for row in order.tolist():
+        turn[row] = seen[int(stratum[row])] = seen.get(int(stratum[row]), -1) + 1
+    return np.sort(np.lexsort((distance, turn))[:keep])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mtvp_eval.config import EstimationChoices
 from mtvp_eval.data.link import Linked
 from mtvp_eval.data.panel import Panel
+from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.design.staggered import Comparison, StaggeredDesign
 from mtvp_eval.errors import DesignError
 
@@ -64,19 +67,33 @@ def compared(panel: Panel, choices: EstimationChoices) -> tuple[Panel, Staggered
     return cut, StaggeredDesign.from_panel(cut, Comparison(choices.comparison), choices.anticipation)
 
 
-def described_cells(panel: Panel, design: StaggeredDesign, choices: EstimationChoices) -> list[tuple[object, ...]]:
+def lottery_design(linked: Linked, design: StaggeredDesign) -> LotteryDesign:
+    """Return the design with its draw: blocks of practices drawn against each other, entries as drawn."""
+    row = {practice: i for i, practice in enumerate(linked.history.practice_ids.tolist())}
+    of_unit = np.array([row[unit] for unit in design.unit_ids.tolist()], dtype=np.int64)
+    history = linked.history
+    # Who waited in vain and then started in the open round was in a lottery; who met an open round at once was not.
+    never_at_stake = history.no_lottery & (history.drawn == history.applied)
+    return LotteryDesign(design, linked.block[of_unit], history.drawn[of_unit], no_lottery=never_at_stake[of_unit])
+
+
+def described_cells(panel: Panel, drawn: LotteryDesign, choices: EstimationChoices) -> list[tuple[object, ...]]:
     """Return one row for each cohort and quarter at or after entry: what compares, and what identifies the effect.
 
     Rows are (cohort, period, event_time, practices, patients, practices comparing, patients comparing, basis, reason);
-    quarters after the design's last one are there with the reason why they are not estimated.
+    quarters after the design's last one are there with the reason why they are not estimated. The basis is lottery
+    where at least one block of the draw compares drawn with waiting practices, trends elsewhere.
     """
+    by_lottery = set(drawn.identified_cells())
     whole = StaggeredDesign.from_panel(panel, Comparison(choices.comparison), choices.anticipation)
     rows: list[tuple[object, ...]] = []
     for row in whole.estimability():
         if row.period < row.cohort - choices.anticipation:
             continue
         basis, reason = ("trends", "") if row.identified_by == "parallel trends" else ("none", row.reason)
-        if basis == "trends" and row.period > design.clock[-1]:
+        if (row.cohort, row.period) in by_lottery:
+            basis = "lottery"
+        elif basis == "trends" and row.period > drawn.clock[-1]:
             basis, reason = "none", f"fewer than {choices.min_comparison} practices are left to compare with"
         rows.append(
             (row.cohort, row.period, row.event_time, row.practices, row.patients, row.practices_comparing,

@@ -10,6 +10,7 @@ import numpy as np
 
 from mtvp_eval.config import EstimationChoices, EvaluationConfig
 from mtvp_eval.data.panel import Panel
+from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.design.staggered import Cell, StaggeredDesign
 from mtvp_eval.dictionary.schema import Dictionary
 from mtvp_eval.errors import EstimationError, MtvpError
@@ -19,7 +20,9 @@ from mtvp_eval.estimands.placebo import placebo
 from mtvp_eval.estimators.aggregation import aggregate
 from mtvp_eval.estimators.callaway_santanna import callaway_santanna, supported_cells
 from mtvp_eval.estimators.doubly_robust import Adjustment
+from mtvp_eval.estimators.lottery import lottery
 from mtvp_eval.estimators.results import EffectEstimates
+from mtvp_eval.inference.bands import simultaneous_band
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,9 +59,7 @@ class Effects:
         return tuple(dict.fromkeys(key.outcome for key in self.joint.index))
 
 
-def estimate_effects(
-    panel: Panel, design: StaggeredDesign, dictionary: Dictionary, config: EvaluationConfig
-) -> Effects:
+def estimate_effects(panel: Panel, drawn: LotteryDesign, dictionary: Dictionary, config: EvaluationConfig) -> Effects:
     """Estimate every supplied outcome in both weightings, its placebos, and the totals of cost outcomes.
 
     Raises
@@ -67,6 +68,7 @@ def estimate_effects(
         If no outcome can be estimated; the reason of each is listed.
     """
     choices, refused = config.estimation, []
+    design = drawn.staggered
     parts: list[EffectEstimates] = []
     totals: list[tuple[EffectEstimates, tuple[tuple[Cell, ...], ...]]] = []
     for name, outcome in dictionary.outcomes.items():
@@ -98,7 +100,7 @@ def estimate_effects(
         money,
         money_cells,
         _with_bands(joint, choices),
-        _by_method(panel, design, estimated, choices),
+        _by_method(panel, drawn, estimated, choices),
         tuple(refused),
     )
 
@@ -148,18 +150,29 @@ def _totals(
 
 
 def _with_bands(joint: EffectEstimates, choices: EstimationChoices) -> pd.DataFrame:
-    """Tidy table with simultaneous bands over the event times of each outcome and weighting."""
-    frame = joint.to_frame(choices.level)
-    return frame.assign(band_low=np.nan, band_high=np.nan)
+    """Tidy table with a simultaneous band over the event times of each outcome and weighting."""
+    rng = np.random.default_rng(choices.seed)
+    low, high = np.full(len(joint), np.nan), np.full(len(joint), np.nan)
+    studies: dict[tuple[str, Weighting], list[int]] = {}
+    for row, key in enumerate(joint.index):
+        if key.estimand == "event_study":
+            studies.setdefault((key.outcome, key.weighting), []).append(row)
+    for rows in studies.values():
+        study = joint.take(rows)
+        if np.isfinite(study.std_error()).any():
+            band = simultaneous_band(study, rng, level=choices.level)
+            low[rows], high[rows] = band.low, band.high
+    return joint.to_frame(choices.level).assign(band_low=low, band_high=high)
 
 
-Method = Callable[[Panel, StaggeredDesign, str, EstimationChoices, Weighting], EffectEstimates]
+Method = Callable[[Panel, LotteryDesign, str, EstimationChoices, Weighting], EffectEstimates]
 
 
 def _callaway(adjusted: bool, method: str | None = None) -> Method:
     def estimate(
-        panel: Panel, design: StaggeredDesign, name: str, choices: EstimationChoices, weighting: Weighting
+        panel: Panel, drawn: LotteryDesign, name: str, choices: EstimationChoices, weighting: Weighting
     ) -> EffectEstimates:
+        design = drawn.staggered
         covariates = choices.covariates if adjusted else ()
         way = Adjustment(method or choices.method)
         cells, _ = supported_cells(panel, design, name, covariates=covariates, weighting=weighting, method=way)
@@ -172,18 +185,25 @@ def _callaway(adjusted: bool, method: str | None = None) -> Method:
     return estimate
 
 
+def _cohort_means(
+    panel: Panel, drawn: LotteryDesign, name: str, _: EstimationChoices, weighting: Weighting
+) -> EffectEstimates:
+    estimand = overall(drawn, weighting)
+    single = lottery(panel, drawn, name, weighting=weighting, cells=estimand.cells)
+    return aggregate(single, drawn, [estimand])
+
+
 METHODS: dict[str, Method] = {
     "callaway_santanna": _callaway(adjusted=True),
     "callaway_santanna_unadjusted": _callaway(adjusted=False),
     "callaway_santanna_regression": _callaway(adjusted=True, method="reg"),
     "callaway_santanna_weighting": _callaway(adjusted=True, method="ipw"),
+    "lottery": _cohort_means,
 }
 """The overall effect by every method shown beside the headline."""
 
 
-def _by_method(
-    panel: Panel, design: StaggeredDesign, outcomes: Sequence[str], choices: EstimationChoices
-) -> pd.DataFrame:
+def _by_method(panel: Panel, drawn: LotteryDesign, outcomes: Sequence[str], choices: EstimationChoices) -> pd.DataFrame:
     """Overall effect of every outcome by every method; a method that refuses has a row with its reason."""
     import pandas as pd
 
@@ -193,7 +213,7 @@ def _by_method(
         for name in outcomes:
             for weighting in Weighting:
                 try:
-                    found.append(estimate(panel, design, name, choices, weighting))
+                    found.append(estimate(panel, drawn, name, choices, weighting))
                 except MtvpError as error:
                     refused.append({"method": method, "outcome": name, "weighting": str(weighting), "note": str(error)})
         if found:

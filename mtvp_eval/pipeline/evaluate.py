@@ -10,11 +10,12 @@ from mtvp_eval.config import EvaluationConfig, config_path
 from mtvp_eval.data.extracts import read_extracts
 from mtvp_eval.data.link import LinkChoices, Linked, link
 from mtvp_eval.data.panel import Panel
+from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.design.staggered import StaggeredDesign
 from mtvp_eval.dictionary.load import load_dictionary, load_programme
 from mtvp_eval.dictionary.schema import Dictionary, Programme
 from mtvp_eval.errors import CommandError
-from mtvp_eval.pipeline.comparison import analysis_panel, compared
+from mtvp_eval.pipeline.comparison import analysis_panel, compared, lottery_design
 from mtvp_eval.pipeline.effects import Effects, estimate_effects
 from mtvp_eval.pipeline.money import Money, price_effects
 from mtvp_eval.progress import step
@@ -40,6 +41,7 @@ class Evaluation:
     everybody: Panel
     panel: Panel
     design: StaggeredDesign
+    drawn: LotteryDesign
     effects: Effects
     money: Money
     provenance: Provenance
@@ -69,17 +71,18 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
         linked = link(extracts, dictionary, programme, LinkChoices(config.estimation.window_first, run_out))
     everybody = analysis_panel(linked, config.estimation)
     panel, design = compared(everybody, config.estimation)
+    drawn = lottery_design(linked, design)
     with step("estimating effects"):
-        effects = estimate_effects(panel, design, dictionary, config)
+        effects = estimate_effects(panel, drawn, dictionary, config)
     with step("pricing effects"):
-        money = price_effects(config, linked, design, effects)
+        money = price_effects(config, linked, extracts.tables.get("programme_costs"), design, effects)
     sources = {
         **named_files(folder, f"raw/{region}"),
         f"reports/{region}/evaluation.yaml": config_path(root, region),
         **named_files(resource("data_dictionary"), "data_dictionary"),
     }
     record = provenance(sources, config.estimation.seed)
-    return Evaluation(config, dictionary, programme, linked, everybody, panel, design, effects, money, record)
+    return Evaluation(config, dictionary, programme, linked, everybody, panel, design, drawn, effects, money, record)
 
 
 def data_folder(region: str, data: Path | None = None) -> Path:

@@ -38,7 +38,7 @@ def init(region: str) -> tuple[Path, ...]:
 
 
 def check(region: str, data: Path | None) -> Iterator[str]:
-    """Say how each file was read, and what is unusual; stop at violations with all of them.
+    """Say how each file was read; then stop at violations with all of them, or say what is unusual.
 
     Works without a question: the reading choices are then the files' own.
 
@@ -51,9 +51,9 @@ def check(region: str, data: Path | None) -> Iterator[str]:
     """
     from mtvp_eval.data.validate import check as check_extracts
 
+    question = config_path(project_root(), region)
     folder = data_folder(region, data)
     dictionary = load_dictionary(resource("data_dictionary"))
-    question = config_path(project_root(), region)
     reading, programme = ReadingSettings(), ""
     if question.is_file():
         config = EvaluationConfig.read(question)
@@ -61,9 +61,9 @@ def check(region: str, data: Path | None) -> Iterator[str]:
         reading, programme = config.reading, config.programme
     chosen = load_programme(resource("data_dictionary"), programme or _only_programme())
     validation = check_extracts(folder, dictionary, chosen, reading)
-    validation.stop_if_broken()
     for report in validation.reports:
         yield report.sentence()
+    validation.stop_if_broken()
     for finding in validation.findings:
         yield f"note: {finding.sentence()}"
     yield f"{region}: no rule of the data dictionary is broken."
@@ -77,21 +77,22 @@ def _only_programme() -> str:
     return known[0]
 
 
-def simulate(region: str, seed: int | None) -> Path:
-    """Write the extracts of an embedded region to raw/REGION and return the folder.
+def simulate(region: str, seed: int | None, defect: str | None = None) -> Path:
+    """Write the extracts of an embedded region to raw/REGION, with one mistake if asked for; return the folder.
 
     Raises
     ------
     CommandError
         If no such region is embedded, or the folder holds data that were not simulated.
     """
+    from mtvp_eval.simulate.defects import Defect
     from mtvp_eval.simulate.region import simulate_region, write_region
     from mtvp_eval.simulate.settings import read_region
 
     settings = read_region(resource("data_dictionary") / "regions.yaml", region)
     folder = project_root() / "raw" / region
     tables = load_dictionary(resource("data_dictionary")).tables
-    write_region(simulate_region(settings, seed), folder, tables)
+    write_region(simulate_region(settings, seed), folder, tables, Defect(defect) if defect else None)
     return folder
 
 

@@ -105,10 +105,12 @@ def _missing(evaluation: Evaluation) -> pd.DataFrame:
     for cohort in np.unique(np.where(entry > last, NEVER, entry)).tolist():
         members = (entry > last) if cohort == NEVER else (entry == cohort)
         for name, values in panel.outcomes.items():
-            share = np.isnan(values[members]).mean(axis=0)
-            for t, missing in zip(panel.clock.tolist(), share.tolist(), strict=True):
-                event = None if cohort == NEVER else t - cohort
-                rows.append((name, _cohort_label(cohort, last), event, int(members.sum()), missing))
+            gaps, label, units = np.isnan(values[members]), _cohort_label(cohort, last), int(members.sum())
+            if cohort == NEVER:  # no event time: one share over all quarters
+                rows.append((name, label, None, units, float(gaps.mean())))
+                continue
+            for t, share in zip(panel.clock.tolist(), gaps.mean(axis=0).tolist(), strict=True):
+                rows.append((name, label, t - cohort, units, share))
     return _frame(("outcome", "cohort", "event_time", "units", "share"), rows)
 
 
@@ -146,7 +148,7 @@ def _estimability(evaluation: Evaluation) -> pd.DataFrame:
         *("cohort", "period", "event_time", "practices", "patients", "practices_comparing", "patients_comparing"),
         *("identified_by", "reason"),
     )
-    frame = _frame(columns, described_cells(evaluation.everybody, evaluation.design, evaluation.config.estimation))
+    frame = _frame(columns, described_cells(evaluation.everybody, evaluation.drawn, evaluation.config.estimation))
     last = int(evaluation.everybody.clock[-1])
     return frame.assign(
         cohort=[_cohort_label(int(g), last) for g in frame["cohort"]],

@@ -236,7 +236,7 @@ def _weightings(inputs: ReportInputs, language: str) -> Iterable[str]:
     places = decimals(inputs)
     for o in (o for o in inputs.outcomes if o.id in outcomes):
         practice, patient = (
-            number(float(frame.loc[(o.id, w)]), language, decimals(inputs)[o.id], signed=True)
+            number(float(frame.loc[(o.id, w)]), language, places[o.id], signed=True)
             for w in ("practice", "patient")
         )
         words = {"title": o.title[language], "unit": o.unit[language]}

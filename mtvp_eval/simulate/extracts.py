@@ -171,11 +171,11 @@ def _programme_costs(settings: RegionSettings, population: Population) -> dict[s
         if payments.regional_organisation_fee:
             amount = payments.regional_organisation_fee * patients
             words = "Support and organisation by the regional organisation (assumed amount)"
-            found.append((clock, words, "structural", "insurer", "regional_organisation", amount))
+            found.append((clock, words, "structural", "insurer", "rho", amount))
         if payments.transition_per_practice and starts:
             amount = payments.transition_per_practice * starts
             words = "Training and guidance of starting practices (assumed amount)"
-            found.append((clock, words, "transition", "regional_organisation", "supplier", amount))
+            found.append((clock, words, "transition", "rho", "suppliers", amount))
     return {
         "cost_id": np.array([f"S{i:03d}" for i in range(1, len(found) + 1)], dtype=object),
         "quarter": np.array([row[0] for row in found], dtype=float),

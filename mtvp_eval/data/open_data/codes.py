@@ -14,7 +14,11 @@ import pandas as pd
 from mtvp_eval.errors import DataError
 
 GP_SECTORS = ("gp_registration", "gp_consult", "gp_chain", "gp_other")
-TOTALS = ("gp_total", "total_comparable", "total_published")
+SECTORS = (
+    *("total_comparable", "total_published", "hospital", "pharmacy", "mental_health", "district_nursing"),
+    *("rehabilitation_and_stay", "other", *GP_SECTORS, "gp_total"),
+)
+"""Every stable sector and total an outcome may name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def stable_costs(
         said = "; ".join(f"{year}: {', '.join(names)}" for year, names in absent.items() if names)
         raise DataError(
             f"The municipal division is not the same in every year. Without a row in {said}. "
-            "Add the merger or split to data_dictionary/codes/vektis_divisions.csv."
+            "Add the merger or split to data_dictionary/codes/open_data/vektis_divisions.csv."
         )
     row = {unit: i for i, unit in enumerate(units)}
     n, T = len(units), len(files)

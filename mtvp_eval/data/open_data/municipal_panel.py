@@ -16,6 +16,11 @@ from mtvp_eval.data.open_data.standardise import DirectRates, direct, indirect
 from mtvp_eval.data.panel import LineageRow, Panel
 
 AGED_65 = 13
+BASELINE = (
+    *("log_insured", "share_65", "level_total"),
+    *("log_address_density", "hospital_distance_km", "non_western_share"),
+)
+"""Baseline values a panel may carry; the last three need the CBS figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class PanelChoices:
     `jump_limit` is the largest yearly change of insured years, beyond the national one, that counts as people moving.
     `payment_limit` is the largest yearly change of log consultation cost that counts as use: beyond it practices moved
     to another form of payment (a fixed sum in another column), and the unit cannot compare in the GP columns.
+    `direct` takes the log of the directly standardised rate instead of log(observed/expected).
     """
 
     sectors: tuple[str, ...]
@@ -34,6 +40,7 @@ class PanelChoices:
     weight_year: int
     jump_limit: float
     payment_limit: float
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +70,17 @@ def standardised_outcomes(costs: MunicipalCosts, sectors: Iterable[str], referen
 
 
 def direct_rates(costs: MunicipalCosts, sector: str, weight_year: int) -> DirectRates:
-    """Return euro per insured year at the national age-sex distribution of `weight_year`, (n, T)."""
+    """Return euro per insured year at the age-sex distribution of `weight_year`, (n, T); NaN where not published."""
     standard = np.nansum(costs.insured[:, costs.years.index(weight_year)], axis=0)
-    d = direct(np.swapaxes(costs.cost[sector], 0, 1), np.swapaxes(costs.insured, 0, 1), standard / standard.sum())
-    return DirectRates(d.rate.T, d.low.T, d.high.T)
+    cost, insured = np.swapaxes(costs.cost[sector], 0, 1), np.swapaxes(costs.insured, 0, 1)
+    shown = ~np.isnan(cost).all(axis=(1, 2))
+    d = direct(cost[shown], insured[shown], standard / standard.sum())
+    parts = []
+    for values in (d.rate, d.low, d.high):
+        full = np.full(cost.shape[:2], np.nan)
+        full[shown] = values
+        parts.append(full.T)
+    return DirectRates(*parts)
 
 
 def municipal_panel(
@@ -83,6 +97,9 @@ def municipal_panel(
     window = [costs.years.index(year) for year in years]
     sectors = {*choices.sectors, "total_comparable", "gp_consult"}
     log_ratio = standardised_outcomes(costs, sectors, exposed.never).log_ratio
+    outcomes = log_ratio
+    if choices.direct:
+        outcomes = {s: np.log(direct_rates(costs, s, choices.weight_year).rate) for s in choices.sectors}
     at = costs.years.index(choices.weight_year)
     level = log_ratio["total_comparable"][:, : at + 1].mean(axis=1)
     baseline: dict[str, FloatArray] = {
@@ -99,7 +116,7 @@ def municipal_panel(
         unit_ids=costs.unit_ids,
         periods=tuple(str(year) for year in years),
         clock=np.array(years, dtype=np.int64),
-        outcomes={sector: log_ratio[sector][:, window] for sector in choices.sectors},
+        outcomes={sector: outcomes[sector][:, window] for sector in choices.sectors},
         weight=costs.insured_years[:, at],
         cluster=cluster,
         baseline=baseline,

@@ -98,7 +98,7 @@ def read_vektis(folder: Path, years: Sequence[int], crosswalk: Sequence[SectorCo
 
 _ADVICE = (
     "Download the yearly files 'Open databestand Zorgverzekeringswet, gemeente' from vektis.nl (open data) and put "
-    "them there unchanged; a new column needs a row in data_dictionary/codes/vektis_sectors.csv."
+    "them there unchanged; a new column needs a row in data_dictionary/codes/open_data/vektis_sectors.csv."
 )
 
 

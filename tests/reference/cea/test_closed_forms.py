@@ -1,10 +1,12 @@
 """Closed forms computed apart from this project; 1e-9 relative unless a regression or a Monte Carlo is behind it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mtvp_eval.costbenefit.contract import SharedSavings, under_noise
 from mtvp_eval.costbenefit.discounting import (
     Convention,
     annuity_factor,
@@ -12,10 +14,15 @@ from mtvp_eval.costbenefit.discounting import (
     nominal_rate,
     yearly_equivalent,
 )  # fmt: skip
+from mtvp_eval.costbenefit.friction import friction_cost, friction_period, mean_friction_period
 from mtvp_eval.costbenefit.plane import Difference, fieller
+from mtvp_eval.costbenefit.prices import read_rows
+from mtvp_eval.costbenefit.profiles import geometric, half_life, linear_to_zero
+from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.costbenefit.voi import evppi_linear, evppi_regression, unit_loss
 
 pytestmark = pytest.mark.shared
+PRICES = Path(__file__).parents[3] / "data_dictionary" / "prices"
 close = {"rel": 1e-9, "abs": 1e-12}
 
 
@@ -102,3 +109,56 @@ def test_regression_of_a_product(expected):
     assert found.value == pytest.approx(expected["evppi_product"]["EVPPI_X1"], rel=0.03)
     weak = evppi_regression(nb, x[:, [1]], rng, permutations=50)
     assert weak.value < 1.0  # exact 0.085, far below the noise of the estimate
+
+
+def test_shared_savings(expected):
+    want = expected["shared_savings"]
+    months, benchmark = 125_000, 500.0
+    one_sided = {"share": 0.5, "minimum_rate": 0.01}
+    two_sided = {**one_sided, "loss_share": 0.3, "minimum_loss_rate": 0.01, "loss_cap": 0.05}
+    cases = {
+        "axene_no_msr": SharedSavings(0.5, 0.0),
+        "axene_msr_1pct": SharedSavings(**one_sided),
+        "exactly_at_msr": SharedSavings(**one_sided),
+        "above_msr_first_dollar": SharedSavings(**one_sided),
+        "above_msr_excess_only": SharedSavings(**one_sided, excess_only=True),
+        "cap_binds": SharedSavings(**one_sided, cap=0.10),
+        "loss_within_corridor": SharedSavings(**two_sided),
+        "loss_first_dollar": SharedSavings(**two_sided),
+        "loss_cap_binds": SharedSavings(**two_sided),
+    }
+    for name, contract in cases.items():
+        saving = want[name]["savings_pmpm"] / benchmark
+        paid = float(contract.payment_rate(saving)) * benchmark * months
+        assert paid == pytest.approx(want[name]["payment_to_provider"], **close), name
+
+
+def test_shared_savings_under_noise(expected):
+    for case, want in expected["shared_savings_noise"]["grid"].items():
+        true, se, msr = (float(part.split("=")[1]) for part in case.split(","))
+        found = under_noise(true, se, 0.5, msr)
+        assert found.probability == pytest.approx(want["P_payment"], **close)
+        assert found.expected == pytest.approx(want["expected_payment_rate_share50"], **close)
+        assert found.overpayment == pytest.approx(want["overpayment_vs_true_share50"], **close)
+
+
+def test_friction_costs(expected):
+    want = expected["friction"]
+    assert friction_period(423.7, 1462) == pytest.approx(want["2023"], **close)
+    assert friction_period(444.4, 1507) == pytest.approx(want["table_2022"], **close)
+    rows = {(row.item, row.price_year): row.value for row in read_rows(PRICES / "friction.csv", Problems("friction"))}
+    years = range(2019, 2024)
+    mean = mean_friction_period(
+        [rows["open_vacancies", y] for y in years], [rows["filled_vacancies", y] for y in years]
+    )
+    assert mean == pytest.approx(want["table_5yr_2023"], **close)
+    # 1e-6: the recorded example prints the friction period with two decimals more than it needs
+    assert friction_cost(200, mean, 24 / 7, 41.39544) == pytest.approx(want["value"], rel=1e-6)
+    assert friction_cost(10, mean, 24 / 7, 41.39544) == pytest.approx(want["short_absence_10_days"], rel=1e-6)
+
+
+def test_decay(expected):
+    want = expected["decay"]
+    assert geometric(2, 4, 0.2) == pytest.approx(np.array(want["geometric 20%/yr after 2 observed years"]), **close)
+    assert linear_to_zero(2, 7, 5) == pytest.approx(np.array(want["linear to 0 in 5 yrs after observed"]), **close)
+    assert half_life(2, 5, 3) == pytest.approx(np.array(want["half-life 3 yr"]), **close)

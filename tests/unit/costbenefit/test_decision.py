@@ -5,6 +5,7 @@ import pytest
 
 from mtvp_eval.costbenefit.decision import FrontierStatus, acceptability, frontier
 from mtvp_eval.costbenefit.plane import Difference, Quadrant, SetShape, fieller
+from mtvp_eval.costbenefit.voi import evsi_linear, unit_loss
 from mtvp_eval.errors import DataError
 
 
@@ -81,3 +82,17 @@ def test_fieller_boundaries():
     # with zero cost the limits are symmetric: k^2 (100 - z2) = z2
     assert interval.high == pytest.approx(np.sqrt(z2 / (100 - z2)))
     assert interval.low == pytest.approx(-interval.high)
+
+
+def test_one_more_sample_against_simulation():
+    v, w = np.array([[4.0, 1.0], [1.0, 2.0]]), np.array([[3.0, 0.5], [0.5, 1.0]])
+    c, mean = np.array([1.0, -2.0]), 0.7
+    rng = np.random.default_rng(11)
+    truth = rng.multivariate_normal([0, 0], v, 200_000)
+    data = truth + rng.multivariate_normal([0, 0], w, 200_000)
+    posterior = mean + data @ np.linalg.solve(v + w, v @ c)
+    simulated = np.maximum(posterior, 0).mean() - max(mean, 0)
+    # four Monte Carlo errors of 200,000 draws with a standard deviation of about 1.4
+    assert evsi_linear(mean, c, v, w) == pytest.approx(simulated, abs=0.013)
+    # as many data again, independent: half of the variance is resolved
+    assert evsi_linear(mean, c, v, v) == pytest.approx(float(unit_loss(mean, np.sqrt(c @ v @ c / 2))))

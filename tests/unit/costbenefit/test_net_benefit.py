@@ -218,3 +218,30 @@ def test_scenario_problems_are_said_at_once(price_table):
         "price_year",
     ):
         assert part in str(error.value)
+
+
+def test_effects_of_one_insurer_are_not_multiplied_by_patients_of_all(document, price_table):
+    effects = replace(hospital_total(-15_000.0), claims_of="3332")
+    with pytest.raises(LedgerError, match="claims of insurer 3332, but the patient-years are of all"):
+        one_year(document, price_table, effects)
+    own = replace(observed_scenario("own", 2023, np.array([600.0]), 2023, ZIN), insured_of="3332")
+    result = net_benefit(read_ledger(document), effects, price_table, own)
+    assert result.total(Perspective.INSURER).mean == pytest.approx(15_000 - 600 * 11.52)
+    taken = net_benefit(read_ledger(document), hospital_total(-15_000.0), price_table, own)
+    assert [a.where for a in taken.assumptions] == ["effects"]
+
+
+def test_totals_of_two_years_are_each_in_their_own_euros(document, price_table):
+    document["lines"][0]["price_payer"] = {"item": "mtvp_fee", "issue": 2023}
+    keys = [EffectKey("cost_hospital", "euro", year, year, 1000.0) for year in (2023, 2024)]
+    effects = totals(keys, [-15_000.0, -18_000.0], [[4e6, 1e6], [1e6, 4e6]])
+    none = {"none": DiscountProfile("none", 0.0, 0.0)}
+    settings = {
+        "first_year": 2023, "patient_years": [1000.0, 1000.0, 500.0], "observed_years": 2, "price_year": 2024,
+        "discount": "none", "persistence": [1, 1, 0.5],
+    }  # fmt: skip
+    result = net_benefit(read_ledger(document), effects, price_table, read_scenario(settings, none, price_table))
+    up = 107.3 / 103.8
+    gain = result.gain_by_year(Party.INSURER) + 11.52 * up * np.array([1000.0, 1000.0, 500.0])
+    # third year: half of the mean effect per patient-year, both years in euros of 2024, for 500 patient-years
+    assert gain == pytest.approx([15_000 * up, 18_000.0, 0.5 * 500 * (15_000 * up + 18_000) / 2_000])

@@ -112,7 +112,7 @@ def test_a_block_without_a_draw_is_no_lottery():
         np.array([3, 4, 3, 3, 3, 5]),
         no_lottery=np.array([0, 0, 0, 0, 1, 1], dtype=bool),
     )
-    assert lottery.drawn_blocks() == ("a",)
+    assert [b.label for b in lottery.drawn] == ["a"]
     assert lottery.restrict(d.entry < 5).block.tolist() == list("aabbc")
     with pytest.raises(DesignError, match="describes"):
         LotteryDesign(d, np.array(["a"], dtype=object), d.entry)

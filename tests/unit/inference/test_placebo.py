@@ -6,11 +6,12 @@ import pytest
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.inference.placebo import (
     NoiseScale,
+    PlaceboDraws,
     group_contrasts,
     nearest_in_size,
     noise_scale,
     placebo_groups,
-    placebo_test,
+    rank_test,
 )
 
 
@@ -50,26 +51,31 @@ def test_noise_scale_finds_the_variance_that_made_the_contrasts():
 
 def test_interval_inverts_the_test():
     rng = np.random.default_rng(4)
-    draws, sizes = rng.normal(size=199), np.full(199, 50.0)
-    scale = NoiseScale(1.0, 0.0)
-    found = placebo_test(0.7, 50.0, draws, sizes, scale)
+    draws = rng.normal(size=199)
+    found = rank_test(0.7, 1.0, draws)
     step = 1e-9
     for effect, rejected in ((found.low - step, True), (found.low + step, False), (found.high - step, False)):
-        p = placebo_test(0.7 - effect, 50.0, draws, sizes, scale).p_value
+        p = rank_test(0.7 - effect, 1.0, draws).p_value
         assert (p <= 0.05) is rejected
 
 
 def test_too_few_groups_are_refused_not_stretched():
     with pytest.raises(EstimationError, match="19 untouched groups"):
-        placebo_test(1.0, 1.0, np.arange(19.0), np.ones(19), NoiseScale(1.0, 0.0))
+        rank_test(1.0, 1.0, np.arange(19.0))
 
 
 def test_nearest_in_size_is_on_the_log_scale():
-    assert nearest_in_size(np.array([50.0, 190.0, 220.0]), 100.0, 2).tolist() == [0, 1]
+    assert nearest_in_size(np.array([50.0, 190.0, 220.0]), np.arange(3), 100.0, 2).tolist() == [0, 1]
+
+
+def test_no_region_makes_up_the_whole_distribution():
+    size = np.array([100.0] * 50 + [400.0] * 50)
+    kept = nearest_in_size(size, np.repeat([0, 1], 50), 100.0, 20)
+    assert (kept < 50).sum() == 10
 
 
 def test_p_value_is_never_zero():
-    found = placebo_test(100.0, 1.0, np.arange(-49.5, 50.0), np.ones(100), NoiseScale(1.0, 0.0))
+    found = rank_test(100.0, 1.0, np.arange(-49.5, 50.0))
     assert found.p_value == pytest.approx(2 / 101)
 
 
@@ -86,7 +92,7 @@ def _sizes_of_rejection(studentised: bool) -> list[float]:
         for i in range(0, 300, 3):
             others = np.delete(np.arange(300), i)
             scale = noise_scale(contrast[others], size[others]) if studentised else NoiseScale(1.0, 0.0)
-            found = placebo_test(float(contrast[i]), float(size[i]), contrast[others], size[others], scale)
+            found = PlaceboDraws(float(contrast[i]), float(size[i]), contrast[others], size[others], scale, 299).test()
             rejected[int(third[i])].append(found.p_value <= 0.05)
     return [float(np.mean(rejected[j])) for j in range(3)]
 

@@ -16,7 +16,7 @@ _MERGED = {"APPINGEDAM": 2021, "DELFZIJL": 2021, "LOPPERSUM": 2021}
 
 
 def code_rows(codes: Path, name: str) -> list[dict[str, str]]:
-    with (codes / f"{name}.csv").open(encoding="utf-8") as file:
+    with (codes / "open_data" / f"{name}.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file, delimiter=";"))
 
 

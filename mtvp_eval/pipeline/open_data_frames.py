@@ -1,0 +1,150 @@
+"""The open-data answer as tidy frames, one for each table and figure of its report; every number once, with its key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtvp_eval.clock import NEVER
+from mtvp_eval.data.open_data.codes import read_code_table
+from mtvp_eval.data.open_data.projects import Project
+from mtvp_eval.pipeline.open_data import entry_year
+from mtvp_eval.pipeline.open_data_results import OpenData, OpenDataEvaluation, ProjectEffect
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def open_data_frames(
+    answer: OpenDataEvaluation, sensitivities: Mapping[str, OpenDataEvaluation], codes: Path
+) -> dict[str, pd.DataFrame]:
+    """Return the frames of the report by name.
+
+    account (euro and insured years by year and step), lineage (municipalities left out), sectors (published columns),
+    breaks, projects, municipalities, trends (log observed/expected by project and year), effects (projects and sets,
+    overall and by event time), partial, exposed, sensitivity.
+
+    Parameters
+    ----------
+    answer : the headline.
+    sensitivities : by name, the same question with one choice changed.
+    codes : folder of the code tables, for the texts that are data (sources and reasons).
+    """
+    import pandas as pd
+
+    data = answer.data
+    return {
+        "account": pd.DataFrame([asdict(row) for row in data.costs.account]),
+        "lineage": pd.DataFrame([asdict(row) for row in data.panel.lineage]),
+        "sectors": read_code_table(codes, "vektis_sectors", ["column", "sector"]),
+        "breaks": pd.DataFrame([asdict(row) for row in data.breaks]),
+        "projects": pd.DataFrame([_project(data, p) for p in data.projects]),
+        "municipalities": read_code_table(codes, "open_data_municipalities", ["project", "municipality", "reason"]),
+        "trends": pd.DataFrame(list(_trends(data))),
+        "effects": pd.DataFrame(list(_effects(answer))),
+        "partial": pd.DataFrame(list(_partial(answer))),
+        "exposed": pd.DataFrame(list(_exposed(answer))),
+        "sensitivity": pd.DataFrame(
+            [
+                {"sensitivity": name, **row}
+                for name, other in {"declared": answer, **sensitivities}.items()
+                for row in _effects(other)
+                if row["event_time"] is None
+            ]
+        ),
+    }
+
+
+def _project(data: OpenData, project: Project) -> dict[str, Any]:
+    at = np.isin(data.costs.unit_ids, project.exposed)
+    entry = entry_year(data, project)
+    insured = float(data.costs.insured_years[at, data.costs.years.index(entry)].sum())
+    low, high = project.uptake(insured)
+    return {
+        "project": project.name, "label": project.label, "first_year": project.first_year, "first_full_year": entry,
+        "last_full_year": project.last_full_year, "absorbing": project.absorbing,
+        "municipalities": len(project.exposed), "possibly_reached": len(project.possible), "insured_years": insured,
+        "practices_low": project.practices[0], "practices_high": project.practices[1],
+        "list_low": project.list_size[0], "list_high": project.list_size[1], "uptake_low": low, "uptake_high": high,
+    }  # fmt: skip
+
+
+def _trends(data: OpenData) -> Iterator[dict[str, Any]]:
+    """Mean log ratio by project and year, weighted by insured years; `never` are the comparison municipalities."""
+    panel = data.panel
+    place = {unit: row for row, unit in enumerate(data.costs.unit_ids)}
+    rows = [place[unit] for unit in panel.unit_ids]
+    owner, entry = data.exposed.project[rows], data.exposed.entry[rows]
+    groups: dict[str, Any] = {p.name: owner == p.name for p in data.projects} | {"never": entry == NEVER}
+    for outcome, y in panel.outcomes.items():
+        for name, mine in groups.items():
+            whole = mine & ~np.isnan(y[:, -1])
+            for t, year in enumerate(panel.clock):
+                if whole.any() and not np.isnan(y[whole, t]).any():
+                    mean = float(np.average(y[whole, t], weights=panel.weight[whole]))
+                    yield {"outcome": outcome, "project": name, "year": int(year), "log_ratio": mean}
+
+
+def _effects(answer: OpenDataEvaluation) -> Iterator[dict[str, Any]]:
+    for kind, rows in (("project", answer.projects), ("set", answer.pooled)):
+        for row in rows:
+            yield {"kind": kind, **_effect(row)}
+
+
+def _effect(row: ProjectEffect) -> dict[str, Any]:
+    """One effect in per cent: 100 (exp(log points) - 1), its interval likewise; `detectable` is a fall."""
+    test = row.test
+    nan = float("nan")
+
+    def per_cent(log_points: float) -> float:
+        return 100.0 * float(np.expm1(log_points))
+
+    return {
+        "project": row.project, "outcome": row.outcome, "event_time": row.event_time,
+        "municipalities": row.municipalities, "log_points": row.estimate, "std_error": row.std_error,
+        "per_cent": per_cent(row.estimate), "ci_low": per_cent(test.low) if test else nan,
+        "ci_high": per_cent(test.high) if test else nan, "p_value": test.p_value if test else nan,
+        "detectable": per_cent(-test.detectable) if test else nan, "groups": test.n_groups if test else 0,
+        "placebo_regions": row.placebo_regions, "own_regions": row.own_regions, "size_ratio": row.size_ratio,
+        "breaks": _years(b.year for b in row.breaks), "gap": row.gap.key if row.gap else "",
+        "gap_year": row.gap.year if row.gap else None, "missing": " ".join(row.missing),
+    }  # fmt: skip
+
+
+def _years(years: Iterable[int]) -> str:
+    return " ".join(str(year) for year in sorted(set(years)))
+
+
+def _partial(answer: OpenDataEvaluation) -> Iterator[dict[str, Any]]:
+    """Mean over projects by outcome, and each project drawn towards it (row `mean` first)."""
+    for outcome, pooled in answer.partial.items():
+        yield {
+            "outcome": outcome, "project": "mean", "log_points": pooled.mean, "std_error": pooled.mean_error,
+            "ci_low": pooled.low, "ci_high": pooled.high, "between_sd": float(np.sqrt(pooled.between_variance)),
+        }  # fmt: skip
+        names = [
+            r.project
+            for r in answer.projects
+            if r.outcome == outcome
+            and r.event_time is None
+            and r.test is not None
+            and r.project not in answer.config.estimation.carry_over
+        ]
+        for name, value, error in zip(names, pooled.shrunken, pooled.shrunken_error, strict=True):
+            yield {"outcome": outcome, "project": name, "log_points": float(value), "std_error": float(error)}
+
+
+def _exposed(answer: OpenDataEvaluation) -> Iterator[dict[str, Any]]:
+    for row in answer.exposed:
+        ratio = row.ratio
+        yield {
+            "project": row.project, "outcome": row.outcome, "uptake_low": row.share[0], "uptake_high": row.share[1],
+            "detectable_low": row.detectable[0], "detectable_high": row.detectable[1], "cost_eur": row.cost,
+            "needed": row.needed, "log_points": ratio.estimate if ratio else float("nan"),
+            "ci_low": ratio.low if ratio else float("nan"), "ci_high": ratio.high if ratio else float("nan"),
+            "shape": str(ratio.shape) if ratio else "",
+        }  # fmt: skip

@@ -1,0 +1,70 @@
+"""Practice income under each form of payment, by hand: 1,000 patient-years, claims of 50.00 that fall by 2.00."""
+
+import numpy as np
+import pytest
+
+from mtvp_eval.costbenefit.discounting import DiscountProfile
+from mtvp_eval.costbenefit.effects import per_patient_year
+from mtvp_eval.costbenefit.funding import Funding, FundingTerms, funded
+from mtvp_eval.costbenefit.ledger import StatedPrice
+from mtvp_eval.costbenefit.ledger_reader import read_ledger
+from mtvp_eval.costbenefit.net_benefit import net_benefit
+from mtvp_eval.costbenefit.parties import Evidence, Party
+from mtvp_eval.costbenefit.scenario import observed_scenario
+from mtvp_eval.errors import LedgerError
+
+
+def euro(value: float) -> StatedPrice:
+    return StatedPrice(value, 2023, "test", Evidence.ASSUMED)
+
+
+@pytest.fixture
+def income(document, make_line, price_table):
+    document["lines"] = [
+        document["lines"][0],
+        make_line(id="gp", receiver="gp_practice", sector="gp", quantity_source="effect:cost_gp", overlap_group="gp",
+                  price_resource={"share_of_payer": 0}),
+    ]  # fmt: skip
+    ledger = read_ledger(document)
+    effects = per_patient_year(["cost_gp"], ["euro"], [-2.0], [[1.0]], price_years=[2023])
+    scenario = observed_scenario("b", 2023, np.array([1000.0]), 2023, DiscountProfile("none", 0.0, 0.0))
+
+    def of(terms: FundingTerms) -> float:
+        result = net_benefit(funded(ledger, terms), effects, price_table, scenario)
+        assert result.total(Party.INSURER).mean == pytest.approx(-result.total(Party.GP_PRACTICE).mean)
+        return result.total(Party.GP_PRACTICE).mean
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("terms", "expected"),
+    [
+        # fee 11.52 and all claims: 11,520 - 2,000
+        (FundingTerms(Funding.FEE_S1, euro(11.52)), 9_520),
+        # surcharge 55, no claims any more: 55,000 - 50,000
+        (FundingTerms(Funding.SURCHARGE_ONLY, euro(55.0), euro(50.0), kept=0.0), 5_000),
+        # surcharge 30 and half the claims: 30,000 + 0.5 (50,000 - 2,000) - 50,000
+        (FundingTerms(Funding.SURCHARGE_WITH_SERVICE, euro(30.0), euro(50.0), kept=0.5), 4_000),
+        # revenue fixed at the past: nothing changes, though consults fall
+        (FundingTerms(Funding.FIXED_REVENUE, euro(50.0), euro(50.0), kept=0.0), 0),
+        # a grant of 20,000 a year whatever the list: 20,000 - 2,000, fewer consults are less income
+        (FundingTerms(Funding.STAFF_GRANT, euro(20_000.0)), 18_000),
+        (FundingTerms(Funding.INNOVATION_BUDGET, euro(1_500.0)), -500),
+    ],
+)
+def test_income_of_practices(income, terms, expected):
+    assert income(terms) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("terms", "problem"),
+    [
+        (FundingTerms(Funding.SURCHARGE_ONLY, euro(55.0), kept=0.0), "needs past_claims"),
+        (FundingTerms(Funding.SURCHARGE_ONLY, euro(55.0), euro(50.0), kept=0.5), "does not fit"),
+        (FundingTerms(Funding.FEE_S1, euro(55.0), kept=0.5), "does not fit"),
+    ],
+)
+def test_terms_that_do_not_fit_are_refused(income, terms, problem):
+    with pytest.raises(LedgerError, match=problem):
+        income(terms)
