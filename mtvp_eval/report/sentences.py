@@ -43,7 +43,7 @@ def effect(row: Any, outcome: OutcomeInfo, language: str, level: float, places: 
         return say("effect_absent", language, **words)
     if not math.isfinite(row.ci_low):
         size = number(row.estimate, language, places, signed=True)
-        return say("effect_no_interval", language, size=size, reason=row.note, **words)
+        return say("effect_no_interval", language, size=size, reason=term("reason", str(row.note), language), **words)
     if row.ci_low <= 0 <= row.ci_high:
         excluded = say(
             "excludes_both",
@@ -137,7 +137,7 @@ def reading(inputs: ReportInputs, language: str) -> list[str]:
     """Return what every reader must know of how the effects were made."""
     method = term("method", inputs.headline_method, language)
     names = [term("covariate", name, language) for name in inputs.headline_covariates]
-    said = [basis(inputs, language)]
+    said = [basis(inputs, language), *not_identified(inputs, language)]
     if names:
         said.append(say("headline", language, method=method, covariates=joined(names, language)))
     else:
@@ -145,7 +145,6 @@ def reading(inputs: ReportInputs, language: str) -> list[str]:
     if "log_list_size" in inputs.headline_covariates:
         said.append(say("headline_why", language))
     primary = inputs.outcome(inputs.primary_outcome).title[language]
-    said += not_identified(inputs, language)
     return [*said, intervals(inputs, language), say("family", language, outcome=primary), *placebo(inputs, language)]
 
 

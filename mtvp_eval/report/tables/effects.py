@@ -193,7 +193,7 @@ def _words(frame: pd.DataFrame, inputs: ReportInputs, language: str) -> pd.DataF
     if "weighting" in frame:
         more["weighting_text"] = [term("weighting", str(w), language) for w in frame["weighting"]]
     if "note" in frame:
-        more["note"] = frame["note"].fillna("").astype(str).tolist()
+        more["note"] = [term("reason", str(n), language) if n == n else "" for n in frame["note"]]
     if "ci_method" in frame:
         more["ci_text"] = [term("ci_method", str(m), language) if m == m else "" for m in frame["ci_method"]]
     return frame.reset_index(drop=True).assign(**more)

@@ -44,8 +44,9 @@ def break_even(money: MoneyInputs, language: str, level: float) -> ReportTable:
 def parties(money: MoneyInputs, language: str, level: float) -> ReportTable:
     """Return what each party pays, receives, spends itself and keeps."""
     frame = _termed(money.parties, "party", language)
-    certain = frame["net"] == 0  # a party that passes on all it receives has no chance of gaining
-    frame = frame.assign(percent=100 * frame["probability_positive"].astype(float).mask(certain))
+    certain = (frame["low"] == frame["high"]).to_numpy()  # an amount that no effect moves has no chance
+    chance = 100 * frame["probability_positive"].astype(float).mask(certain)
+    frame = frame.assign(percent=chance, low=frame["low"].mask(certain), high=frame["high"].mask(certain))
     euro = text("unit.eur", language)
     columns = (
         Column("party_text", column("party", language).label),
