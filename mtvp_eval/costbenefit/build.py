@@ -235,6 +235,7 @@ def assumptions(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> t
                 found.append(Assumption(f"line {line.id}", what, price.source))
         if line.evidence is Evidence.ASSUMED:
             found.append(Assumption(f"line {line.id}", line.label, line.source))
+    found += _assumed_shares(ledger, scenario)
     found += [
         Assumption(f"inputs.cpi.{year}", f"level {level:g} (2022 = 100)", "supplied")
         for year, level in scenario.levels.items()
@@ -253,3 +254,15 @@ def assumptions(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> t
 def _key(row: PriceRow) -> str:
     """The key under which an amount was supplied."""
     return f"inputs.{row.item}" if row.valid_to is None else f"inputs.{row.item}.{row.valid_from.year}"
+
+
+def _assumed_shares(ledger: Ledger, scenario: Scenario) -> list[Assumption]:
+    """Shares that change an estimated effect before it is money: none of them is measured."""
+    found = []
+    for line in ledger.lines:
+        for name, neutral in (("cashable", 1.0), ("avoidable", 1.0), ("backfill", 0.0), ("uptake", 1.0)):
+            path = read_share(getattr(line, name), scenario.n_years, name, Problems(line.id))
+            if line.effect is not None and (path != neutral).any():
+                shares = ", ".join(f"{share:.2f}" for share in path)
+                found.append(Assumption(f"line {line.id}", f"{name} {shares}", line.source))
+    return found

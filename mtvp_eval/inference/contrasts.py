@@ -1,4 +1,8 @@
-"""Contrasts of cohorts whose chances a replay needs: cells, how they are put together, and where they are estimable."""
+"""Contrasts of cohorts that a replay estimates: cells, how they are put together, and where they are estimable.
+
+Source: the cells and their weights are those of Callaway & Sant'Anna (2021), sections 2 and 3, with the comparison
+cohorts that the draw leaves waiting.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +109,8 @@ def event_study(rounds: int, leads: int, overall: bool = False) -> tuple[Contras
 def cell_changes(y: FloatArray, first_column: int, cohort: IntArray, event_time: IntArray) -> FloatArray:
     """Return the change since the quarter before entry that each cell compares (C, n), from an outcome y (n, T).
 
-    `first_column` is the column of round 1. Raises ``DesignError`` if a cell lies outside the panel.
+    `cohort` and `event_time` (C,) say which; `first_column` is the column of round 1. Raises ``DesignError`` if a cell
+    lies outside the panel.
 
     >>> y = np.array([[1.0, 2.0, 4.0, 8.0]])
     >>> cell_changes(y, 2, np.array([1, 2, 1]), np.array([0, 0, -2])).ravel().tolist()

@@ -1,4 +1,8 @@
-"""Was it a lottery? Balance and cohort sizes against replays of the declared draw, and what the draw identifies."""
+"""Was it a lottery? Balance and cohort sizes against replays of the declared draw, and what the draw identifies.
+
+Source: randomization tests of balance as in Morgan & Rubin (2012), Annals of Statistics 40(2), with the declared draw
+in place of complete randomisation.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +65,17 @@ def balance_test(
     ------
     DataError
         If a covariate is missing for a practice, or does not vary inside blocks.
+
+    Example
+    -------
+    >>> from datetime import date
+    >>> from mtvp_eval.design.rules import Applications, DrawRule, Misfit, Rollover
+    >>> rule = DrawRule(Rollover.QUEUE, Misfit.SKIP, "regional plan", date(2023, 2, 24))
+    >>> applications = Applications(np.full(8, 100), np.ones(8), 800)
+    >>> drawn = DrawnRegion(applications, rule, np.array([1, 2, 3, 4, 1, 2, 3, 4]), np.arange(8))
+    >>> test = balance_test([drawn], np.arange(8.0)[:, None], ["place in the list"], np.random.default_rng(1), 99)
+    >>> bool(test.p_value[0] > 0.2)
+    True
     """
     rows = np.concatenate([region.rows for region in regions])
     if missing := int((~np.isfinite(x[rows])).any(axis=1).sum()):
@@ -249,6 +264,8 @@ class ApplicantRow:
 
 def describe_applicants(x: FloatArray, names: Sequence[str], applied: BoolArray) -> tuple[ApplicantRow, ...]:
     """Describe applicants and non-applicants apart; nothing in the draw says anything about the latter.
+
+    `x` (n, p) covariates called `names`, missing values left out; `applied` (n,) tells who did.
 
     >>> applied = np.array([True, True, False, False])
     >>> rows = describe_applicants(np.array([[1.0], [3.0], [5.0], [7.0]]), ["age"], applied)

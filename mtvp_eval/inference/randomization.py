@@ -58,7 +58,7 @@ def randomization_test(replayed: ReplayedStatistics) -> RandomizationTest:
     EstimationError
         If an observed contrast has no variance (an outcome that does not vary).
 
-    Source: Westfall & Young (1993), algorithm 4.1 (step-down maxima); recentring: Borusyak & Hull (2023).
+    Source: Westfall & Young (1993), step-down maxima; recentring: Borusyak & Hull (2023).
     """
     B, J, K = replayed.replayed.shape
     if flat := int((replayed.variance <= 0).sum()):
@@ -124,6 +124,20 @@ def sharp_interval(
         If an estimand can be estimated in no block.
     EstimationError
         If the exposure does not differ in a contrast.
+
+    Example
+    -------
+    >>> from datetime import date
+    >>> from mtvp_eval.design.rules import DrawRule, Misfit
+    >>> rule = DrawRule(Rollover.QUEUE, Misfit.SKIP, "regional plan", date(2023, 2, 24), capped_rounds=1, cap_share=0.5)
+    >>> first = np.repeat([1, 2], 10)
+    >>> drawn = DrawnRegion(Applications(np.full(20, 100), np.ones(20), 2000), rule, first, np.arange(20))
+    >>> plan = ContrastPlan(("effect",), np.array([1]), np.array([1]), np.array([[1.0]]))
+    >>> exposure = (first == 1)[None].astype(float)
+    >>> y = 3 * exposure + np.tile([0.0, 0.5, 1.0, 1.5, 2.0], 4)
+    >>> found = sharp_interval([drawn], y, exposure, plan, np.random.default_rng(1), draws=199)
+    >>> bool(found.low[0] < 3 < found.high[0]), bool(found.low[0] > 0)
+    (True, True)
     """
     spread = [float(np.nanstd(part)) or 1.0 for part in (numbers, exposure)]
     y, d = numbers / spread[0], exposure / spread[1]
@@ -187,6 +201,17 @@ def replay_estimator(
     ------
     NotIdentifiedError
         If fewer than 1 in 200 replays can be estimated.
+
+    Example
+    -------
+    >>> from datetime import date
+    >>> from mtvp_eval.design.rules import DrawRule, Misfit
+    >>> rule = DrawRule(Rollover.QUEUE, Misfit.SKIP, "regional plan", date(2023, 2, 24), capped_rounds=1, cap_share=0.5)
+    >>> drawn = DrawnRegion(Applications(np.full(4, 100), np.ones(4), 400), rule, np.array([1, 1, 2, 2]), np.arange(4))
+    >>> y = np.array([5.0, 7.0, 1.0, 3.0])
+    >>> gap = lambda cohort: (np.array([y[cohort == 1].mean() - y[cohort == 2].mean()]), np.ones(1))
+    >>> replay_estimator(drawn, gap, np.random.default_rng(0), 50, ("gap",)).estimate.tolist()
+    [[4.0]]
     """
     found: list[tuple[FloatArray, FloatArray]] = []
 
@@ -225,6 +250,17 @@ def round_given_history(
     ------
     DesignError
         If the rule is not declared, keeps one number for ever, carries room over, or needs an order that is not given.
+
+    Example
+    -------
+    >>> from datetime import date
+    >>> from mtvp_eval.design.rules import DrawRule, Misfit
+    >>> rule = DrawRule(Rollover.REDRAW, Misfit.SKIP, "regional plan", date(2023, 2, 24))
+    >>> applications = Applications(np.full(8, 100), np.ones(8), 800)
+    >>> drawn = DrawnRegion(applications, rule, np.array([1, 1, 2, 2, 3, 3, 4, 4]), np.arange(8))
+    >>> second, rows = round_given_history(drawn, 2)
+    >>> rows.tolist(), second.cohort.tolist()
+    ([2, 3, 4, 5, 6, 7], [1, 1, 2, 2, 2, 2])
     """
     rule, applications = region.rule, region.applications
     if rule is None or rule.rollover is Rollover.PERMANENT_NUMBER or rule.cap is Cap.CUMULATIVE:
@@ -250,7 +286,9 @@ def round_given_history(
 
 
 def combine_rounds(p_values: FloatArray) -> float:
-    r"""Combine p-values of rounds, each valid given the history before it: :math:`-2\sum\log p \sim \chi^2_{2R}`.
+    r"""Combine `p_values` of rounds, each valid given the history before it: :math:`-2\sum\log p \sim \chi^2_{2R}`.
+
+    Source: Fisher (1932), section 21.1.
 
     >>> round(combine_rounds(np.array([0.04, 0.20])), 4)
     0.0466

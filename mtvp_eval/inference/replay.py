@@ -115,6 +115,17 @@ def replay_statistics(
         If an estimand can be estimated in no block, or nearly every replay lacks what the observed draw had.
 
     Source: Neyman variance of cohort means; Roth & Sant'Anna (2023), arXiv:2102.01291, section 3.
+
+    Example
+    -------
+    >>> from datetime import date
+    >>> from mtvp_eval.design.rules import Misfit, Rollover
+    >>> rule = DrawRule(Rollover.QUEUE, Misfit.SKIP, "regional plan", date(2023, 2, 24), capped_rounds=1, cap_share=0.5)
+    >>> drawn = DrawnRegion(Applications(np.full(4, 100), np.ones(4), 400), rule, np.array([1, 1, 2, 2]), np.arange(4))
+    >>> plan = ContrastPlan(("effect",), np.array([1]), np.array([1]), np.array([[1.0]]))
+    >>> seen = replay_statistics([drawn], np.array([[[5.0, 7.0, 1.0, 3.0]]]), plan, np.random.default_rng(0), draws=50)
+    >>> seen.estimate.round(9).tolist(), seen.variance.round(9).tolist(), seen.replayed.shape
+    ([[4.0]], [[2.0]], (50, 1, 1))
     """
     J, K = len(numbers), len(plan.names)
     total = np.zeros((J, K))
@@ -155,7 +166,7 @@ def replay_statistics(
 def conditional_replays(
     replay: Callable[[int], CohortArray], accept: Callable[[CohortArray], BoolArray], draws: int
 ) -> tuple[CohortArray, float]:
-    """Replay a draw until `draws` replays are accepted; return them (draws, n) and the share rejected.
+    """Replay a draw until `draws` replays pass `accept`; return them (draws, n) and the share rejected.
 
     Raises ``NotIdentifiedError`` if fewer than 1 in 200 are accepted.
 

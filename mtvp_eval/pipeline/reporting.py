@@ -19,6 +19,7 @@ from mtvp_eval.report.inputs import MoneyInputs, OutcomeInfo, Priced, ReportInpu
 if TYPE_CHECKING:
     import pandas as pd
 
+_SHARES = ("uptake", "persistence", "cashable", "avoidable", "backfill")
 _DECIMALS = {"cost": 2, "survey": 2, "ratio": 2, "value": 2}
 
 
@@ -218,13 +219,7 @@ def _money(evaluation: Evaluation, result: NetBenefit) -> MoneyInputs:
                 }
             ]
         ),
-        assumptions=pd.DataFrame(
-            [
-                {"item": a.where, "value": a.what, "unit": "", "evidence": "assumed", "source": a.source}
-                for a in result.assumptions
-            ],
-            columns=["item", "value", "unit", "evidence", "source"],
-        ),
+        assumptions=_assumptions(result),
         patient_years=result.patient_years(),
         first_period=str(years[0]),
         last_period=str(years[-1]),
@@ -237,3 +232,16 @@ def _money(evaluation: Evaluation, result: NetBenefit) -> MoneyInputs:
             result.total(Perspective.INSURER).df,
         ),
     )
+
+
+def _assumptions(result: NetBenefit) -> pd.DataFrame:
+    """Amounts and shares nobody measured, one row each: ``inputs.<item>.<year>`` or ``line <id>.<share>``."""
+    supplied = {a.where.split(".")[1] for a in result.assumptions if a.where.startswith("inputs.")}
+    rows = []
+    for a in result.assumptions:
+        share, _, value = a.what.partition(" ")
+        if share in _SHARES:
+            rows.append((f"{a.where}.{share}", value, "", "assumed", a.source))
+        elif a.where.removeprefix("line ") not in supplied:
+            rows.append((a.where, a.what, "", "assumed", a.source))
+    return _frame(("item", "value", "unit", "evidence", "source"), rows)

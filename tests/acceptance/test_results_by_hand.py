@@ -53,7 +53,7 @@ def compared(tables):
 
 
 def by_brute_force(wide, units, weight):
-    """Cells (cohort, quarter) -> difference of weighted mean changes since the quarter before the start, and weights."""
+    """Cells (cohort, quarter) -> difference of mean changes since the quarter before the start, and weight."""
     quarters = list(wide.columns)
     cells = {}
     for cohort in sorted(set(units["start"]) - {"2999Q1"}):

@@ -29,7 +29,8 @@ def headline(inputs: ReportInputs, language: str) -> ReportTable:
     baseline = np.array([inputs.outcome(str(o)).baseline or np.nan for o in frame["outcome"]], dtype=float)
     for name in ("estimate", "ci_low", "ci_high"):
         values = frame[name].to_numpy(float)
-        relative = np.where(frame["unit"] == "log", 100 * np.expm1(values), 100 * values / baseline)
+        relative, logs = 100 * values / baseline, (frame["unit"] == "log").to_numpy()
+        relative[logs] = 100 * np.expm1(values[logs])
         frame = frame.assign(**{f"relative_{name}": relative})
     columns = (
         *_effect_columns(inputs, language)[:4],

@@ -119,7 +119,7 @@ def assumptions(money: MoneyInputs, language: str) -> ReportTable:
 
 
 def assumption(id_: str, language: str) -> str:
-    """Return the words for an assumed amount: ``inputs.<item>.<year>``, ``line <id>`` or another key.
+    """Return the words for an assumed amount: ``inputs.<item>.<year>``, ``line <id>``, ``line <id>.<share>`` or a key.
 
     >>> assumption("inputs.practice_outlay.2023", "en"), assumption("line practice_outlay", "en")
     ('outlay of practices (2023)', 'outlay of practices')
@@ -128,7 +128,7 @@ def assumption(id_: str, language: str) -> str:
     words = term("item", item, language)
     if words == item:
         words = term("line", item, language)
-    return f"{words} ({year})" if year else words
+    return f"{words} ({term('share', year, language)})" if year else words
 
 
 def not_computed(money: MoneyInputs, language: str) -> ReportTable:

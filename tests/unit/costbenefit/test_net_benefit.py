@@ -141,6 +141,7 @@ def test_freed_capacity_is_not_called_a_saving(document, price_table):
     document["lines"][1]["cashable"] = 0.25
     result = one_year(document, price_table, hospital_total(-15_000.0))
     assert result.total(Perspective.INSURER).mean == pytest.approx(0.25 * 15_000 - 11_520)
+    assert [(a.where, a.what) for a in result.assumptions] == [("line hospital", "cashable 0.25")]
     assert result.to_frame()["not_cash"].sum() == pytest.approx(-11_250.0)
 
 

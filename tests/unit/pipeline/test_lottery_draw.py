@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mtvp_eval.errors import CommandError, DataValidationError, DesignError
-from mtvp_eval.lottery_command import hold, replay
+from mtvp_eval.pipeline.lottery_draw import hold, replay
 
 SETTINGS = """\
 region: test
