@@ -23,6 +23,7 @@ SENTENCES = {
     "break_even": sentences.break_even,
     "reading": sentences.reading,
     "limits": sentences.limits,
+    "caveats": sentences.caveats,
     "supplied": sentences.supplied,
 }
 

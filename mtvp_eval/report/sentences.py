@@ -159,6 +159,11 @@ def limits(inputs: ReportInputs, language: str) -> list[str]:
     return said
 
 
+def caveats(inputs: ReportInputs, language: str) -> list[str]:
+    """Return how to read the effects and what they do not show, as one list."""
+    return [*reading(inputs, language), *limits(inputs, language)]
+
+
 def basis(inputs: ReportInputs, language: str) -> str:
     """Say how many effects after entry the lottery identifies, how many parallel trends, and how many nothing."""
     after = inputs.estimability[inputs.estimability["event_time"] >= 0]

@@ -60,8 +60,8 @@ def compare_numbers(published: Mapping[str, Any], recomputed: Mapping[str, Any])
 
 def compare_sources(published: Mapping[str, Any], stable: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Compare what a report says it was made from with what it would be made from now."""
-    old, new = _flat(published), _flat(stable)
-    old = {k: v for k, v in old.items() if not k.startswith(("files/", "parameters/"))}
+    own = ("files/", "parameters/")  # what publishing itself added
+    old, new = ({k: v for k, v in _flat(m).items() if not k.startswith(own)} for m in (published, stable))
     names = [*old, *(k for k in new if k not in old)]
     return tuple(
         Difference(name, old.get(name, "nothing"), new.get(name, "nothing"))
