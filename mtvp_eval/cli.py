@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     added = verb("report", _report, "run the notebooks and write reports/REGION/", reads=True)
     added.add_argument("regions", nargs="*", metavar="REGION")
     added.add_argument("--all", action="store_true", help="every region with an evaluation.yaml")
-    added.add_argument("--jobs", type=int, default=1, metavar="N", help="regions at the same time (default 1)")
+    added.add_argument("--jobs", type=int, default=2, metavar="N", help="notebooks at the same time (default 2)")
     added = verb("verify", _verify, "run again and compare with the published report, number by number", reads=True)
     added.add_argument("region")
     added = verb("dictionary", _dictionary, "write data_dictionary/README.md anew")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtvp_eval.report.inputs import ReportInputs
-from mtvp_eval.report.labels import term, text
+from mtvp_eval.report.labels import joined, term, text
 from mtvp_eval.report.small_groups import shown_effects, withheld_cohorts
 from mtvp_eval.report.table import Column, ReportTable
 from mtvp_eval.report.tables.layout import column, table
@@ -32,6 +32,11 @@ def headline(inputs: ReportInputs, language: str) -> ReportTable:
         relative, logs = 100 * values / baseline, (frame["unit"] == "log").to_numpy()
         relative[logs] = 100 * np.expm1(values[logs])
         frame = frame.assign(**{f"relative_{name}": relative})
+    crossed = _breaks_of(inputs, language)
+    frame["note"] = [
+        "; ".join(part for part in (str(note or ""), crossed.get(str(outcome), "")) if part)
+        for note, outcome in zip(frame["note"], frame["outcome"], strict=True)
+    ]
     columns = (
         *_effect_columns(inputs, language)[:4],
         column(
@@ -49,6 +54,17 @@ def headline(inputs: ReportInputs, language: str) -> ReportTable:
         *_effect_columns(inputs, language)[4:],
     )
     return _effect_table("headline", frame, columns, ("outcome", "weighting"), language)
+
+
+def _breaks_of(inputs: ReportInputs, language: str) -> dict[str, str]:
+    """Name the known breaks in the pre-period of single outcomes; one that touches most is said once, under limits."""
+    found: dict[str, list[str]] = {}
+    estimated = set(inputs.effects["outcome"])
+    for row in inputs.known_breaks.to_dict("records"):
+        touched = set(str(row["outcomes"]).split(", ")) & estimated
+        for outcome in touched if 2 * len(touched) <= len(estimated) else ():
+            found.setdefault(outcome, []).append(term("break", str(row["break"]), language))
+    return {outcome: text("crosses", language, breaks=joined(names, language)) for outcome, names in found.items()}
 
 
 def differing(inputs: ReportInputs) -> frozenset[str]:
