@@ -163,11 +163,10 @@ def trends(inputs: ReportInputs, language: str) -> ReportTable:
         Column("title", column("outcome", language).label),
         column("period", language),
         *(Column(c, term("cohort", c, language), "number", unit="=unit_text", decimals="decimals") for c in order),
+        Column("unit_text", column("unit", language).label),
     )
     made = table("trends", wide, columns, ("outcome", "period"), language)
-    gone = np.column_stack(
-        [np.zeros((len(wide), 2), dtype=np.bool_), *(np.full(len(wide), c in hidden) for c in order)]
-    )
+    gone = np.tile([False, False, *(c in hidden for c in order), False], (len(wide), 1))
     if not gone.any():
         return made
     from dataclasses import replace
