@@ -68,21 +68,11 @@ class TwoWayFit:
 
     def cohort_weights(self, combinations: FloatArray) -> FloatArray:
         """Return (A, K, G, T): what ``combinations`` (K, P) give a unit's score, by covariate, cohort and period."""
-        slope = combinations @ self.inverse
-        columns = [np.flatnonzero(self.covariate == a) for a in range(self.X.shape[1])]
-        return np.stack([np.einsum("kp,gtp->kgt", slope[:, j], self.path[:, :, j]) for j in columns])
+        return cohort_weights(combinations @ self.inverse, self.path, self.covariate)
 
     def influence(self, combinations: FloatArray) -> FloatArray:
         """Return psi (n, K) of ``combinations`` (K, P) of the coefficients."""
-        weights = self.cohort_weights(combinations)
-        n = len(self.score)
-        psi = np.zeros((n, len(combinations)))
-        for g in range(weights.shape[2]):
-            unit = self.cohort == g
-            for a, x in enumerate(self.X[unit].T):
-                if weights[a, :, g].any():
-                    psi[unit] += x[:, None] * (self.score[unit] @ weights[a, :, g].T)
-        return n * psi
+        return path_influence(self.cohort_weights(combinations), self.X, self.cohort, self.score)
 
     def row_scores(self, combinations: FloatArray) -> FloatArray:
         """Return (n, T, K) the parts of psi / n that each row contributes (for clustering by period)."""
@@ -99,6 +89,36 @@ class TwoWayFit:
         size = np.bincount(self.cohort, minlength=energy.shape[1])
         total = energy @ size
         return np.asarray(energy[:, size == 1].sum(axis=1) > _LEAN * np.where(total > 0, total, 1.0), dtype=np.bool_)
+
+
+def cohort_weights(slope: FloatArray, path: FloatArray, covariate: IntArray) -> FloatArray:
+    """Return (A, K, G, T) weights on scores from ``slope`` (K, P) = combinations times inverse Hessian.
+
+    ``path`` (G, T, P) and ``covariate`` (P,) say what each coefficient multiplies.
+
+    >>> cohort_weights(np.array([[2.0]]), np.array([[[1.0], [0.5]]]), np.array([0])).tolist()
+    [[[[2.0, 1.0]]]]
+    """
+    columns = [np.flatnonzero(covariate == a) for a in range(int(covariate.max(initial=0)) + 1)]
+    return np.stack([np.einsum("kp,gtp->kgt", slope[:, j], path[:, :, j], optimize=True) for j in columns])
+
+
+def path_influence(weights: FloatArray, X: FloatArray, cohort: IntArray, score: FloatArray) -> FloatArray:
+    """Return psi (n, K): n times the sum over covariates of ``X`` (n, A) times ``weights`` (A, K, G, T) on ``score``.
+
+    ``score`` (n, T) holds weighted residuals, ``cohort`` (n,) counts from 0.
+
+    >>> path_influence(np.array([[[[2.0, 1.0]]]]), np.ones((1, 1)), np.array([0]), np.array([[1.0, 3.0]])).tolist()
+    [[5.0]]
+    """
+    n = len(score)
+    psi = np.zeros((n, weights.shape[1]))
+    for g in range(weights.shape[2]):
+        unit = cohort == g
+        for a, each in enumerate(weights[:, :, g]):
+            if each.any():
+                psi[unit] += X[unit, a][:, None] * (score[unit] @ each.T)
+    return n * psi
 
 
 def two_way_fit(
@@ -126,7 +146,7 @@ def two_way_fit(
     (np.float64(3.0), 6, 4)
     """
     G, A = len(effects), X.shape[1]
-    path, covariate = _regressors(used, effects, A, interact=interact)
+    path, covariate = regressors(used, effects, A, interact=interact)
     P = len(covariate)
     columns = [np.flatnonzero(covariate == a) for a in range(A)]
     observed = used.astype(np.float64)
@@ -145,7 +165,7 @@ def two_way_fit(
                 gram[np.ix_(columns[a], columns[b])] += block
                 if a != b:
                     gram[np.ix_(columns[b], columns[a])] += block.T
-    inverse, null = _inverse(gram)
+    inverse, null = inverse_gram(gram)
     coefficients = inverse @ right
     fitted = np.empty_like(centred)
     for g in range(G):
@@ -160,8 +180,14 @@ def two_way_fit(
     )  # fmt: skip
 
 
-def _regressors(used: BoolArray, effects: FloatArray, A: int, *, interact: bool) -> tuple[FloatArray, IntArray]:
-    """Return paths (G, T, P) and the covariate of each: periods (the first one used is the base), then effects."""
+def regressors(used: BoolArray, effects: FloatArray, A: int, *, interact: bool = False) -> tuple[FloatArray, IntArray]:
+    """Return paths (G, T, P) and the covariate (P,) of each: periods in which rows are ``used``, then ``effects``.
+
+    The first of the periods is the base. ``used`` is (n, T), ``effects`` (G, T, K), A the number of covariates.
+
+    >>> regressors(np.ones((1, 2), dtype=bool), np.zeros((1, 2, 1)), 1)[0].tolist()
+    [[[0.0, 0.0], [1.0, 0.0]]]
+    """
     G, T, _ = effects.shape
     seen = np.flatnonzero(used.any(axis=0))[1:]
     periods = np.broadcast_to(np.eye(T)[:, seen], (G, T, len(seen)))
@@ -175,8 +201,12 @@ def _centred(y: FloatArray, observed: FloatArray, share: FloatArray) -> FloatArr
     return np.asarray(observed * (y - (y.sum(axis=1) * share)[:, None]), dtype=np.float64)
 
 
-def _inverse(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the inverse on the identified directions, and an orthonormal basis of the others, (P, r)."""
+def inverse_gram(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the inverse of ``gram`` (P, P) on its identified directions, and a basis of the others, (P, r).
+
+    >>> [np.abs(a).tolist() for a in inverse_gram(np.diag([4.0, 0.0]))]
+    [[[0.25, 0.0], [0.0, 0.0]], [[0.0], [1.0]]]
+    """
     scale = np.sqrt(np.diag(gram))
     scale = np.where(scale > 0, scale, 1.0)
     value, vector = np.linalg.eigh(gram / np.outer(scale, scale))

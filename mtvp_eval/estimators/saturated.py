@@ -15,7 +15,7 @@ from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.att import cell_effect
 from mtvp_eval.estimands.estimand import Weighting
-from mtvp_eval.estimators.regression import TwoWayFit, two_way_fit
+from mtvp_eval.estimators.regression import two_way_fit
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.estimators.sample import Sample, read_sample
 
@@ -74,15 +74,23 @@ def saturated_cells(
         tuple(EffectKey.of(cell_effect(cell, weighting), outcome) for cell in cells),
         combinations @ fit.coefficients, design.unit_ids, fit.influence(combinations), design.cohort_index,
         sample.cluster, sampling="conditional", correction="hc2" if sample.cluster is None else "cr1", method=method,
-        no_error=cell_reasons(sample, cells, fit), notes=sample.notes(), regression=(fit.rows, fit.parameters),
+        no_error=cell_reasons(sample, cells, fit.score), notes=sample.notes(), regression=(fit.rows, fit.parameters),
     )  # fmt: skip
 
 
-def cell_reasons(sample: Sample, cells: Sequence[Cell], fit: TwoWayFit) -> tuple[str | None, ...]:
-    """Return for each cell why it has no standard error, or None: too few units on a side, or no spread at all."""
+def cell_reasons(sample: Sample, cells: Sequence[Cell], score: FloatArray) -> tuple[str | None, ...]:
+    """Return for each cell why it has no standard error, or None: too few units on a side, or no spread at all.
+
+    ``score`` (n, T) holds the weighted residuals of the comparison.
+
+    >>> panel = Panel(np.array(list("abc"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
+    ...     {"y": np.array([[1.0, 2, 6], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 9, 9]))
+    >>> cell_reasons(read_sample(panel, StaggeredDesign.from_panel(panel), "y"), [(3, 3)], np.ones((3, 3)))
+    ('cohort of one unit: its spread cannot be seen',)
+    """
     design, observed = sample.design, sample.observed
     scale = np.abs(np.nan_to_num(sample.y)).max() * sample.w.max()
-    if np.abs(fit.score).max() <= 1e-12 * scale:
+    if np.abs(score).max() <= 1e-12 * scale:
         return ("the outcome fits without error: no spread is left",) * len(cells)
     reasons: list[str | None] = []
     for g, t in cells:

@@ -123,18 +123,21 @@ def _fit(
     panel: Panel, design: StaggeredDesign, outcome: str, covariates: Sequence[str], weighting: Weighting, shape: Shape
 ) -> tuple[Sample, TwoWayFit, tuple[int | None, ...]]:
     sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
+    times, effects = enrolment_paths(design, shape)
+    fit = two_way_fit(sample.y, sample.observed, sample.X, sample.w, design.cohort_index, effects)
+    return sample, fit, times
+
+
+def enrolment_paths(design: StaggeredDesign, shape: Shape) -> tuple[tuple[int | None, ...], FloatArray]:
+    """Return event times (None for static) and the (G, T, K) indicators of enrolment that the regression uses."""
     since = design.clock[None, :] - design.cohorts[:, None]
     enrolls = design.cohorts[:, None] <= design.clock[-1]
     if shape == Shape.STATIC:
-        times: tuple[int | None, ...] = (None,)
-        effects = (enrolls & (since >= -design.anticipation))[:, :, None].astype(np.float64)
-    else:
-        found = np.unique(since[np.broadcast_to(enrolls, since.shape)])
-        left_out = {-1 - design.anticipation} | (set() if not enrolls.all() else {int(found[0])})
-        times = tuple(int(e) for e in found if e not in left_out)
-        effects = np.stack([(enrolls & (since == e)).astype(np.float64) for e in times], axis=2)
-    fit = two_way_fit(sample.y, sample.observed, sample.X, sample.w, design.cohort_index, effects)
-    return sample, fit, times
+        return (None,), (enrolls & (since >= -design.anticipation))[:, :, None].astype(np.float64)
+    found = np.unique(since[np.broadcast_to(enrolls, since.shape)])
+    left_out = {-1 - design.anticipation} | ({int(found[0])} if enrolls.all() else set())
+    times = tuple(int(e) for e in found if e not in left_out)
+    return times, np.stack([(enrolls & (since == e)).astype(np.float64) for e in times], axis=2)
 
 
 def _notes(sample: Sample, design: StaggeredDesign, times: tuple[int | None, ...]) -> tuple[str, ...]:

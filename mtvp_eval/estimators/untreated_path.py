@@ -18,7 +18,7 @@ import numpy as np
 from mtvp_eval.arrays import BoolArray, FloatArray
 from mtvp_eval.design.staggered import Cell, Comparison
 from mtvp_eval.errors import EstimationError
-from mtvp_eval.estimators.regression import TwoWayFit, two_way_fit
+from mtvp_eval.estimators.regression import two_way_fit
 from mtvp_eval.estimators.results import period_label
 from mtvp_eval.estimators.sample import Sample
 from mtvp_eval.estimators.saturated import cell_reasons
@@ -34,7 +34,6 @@ class CellAverages:
     effect: FloatArray
     influence: FloatArray
     no_error: tuple[str | None, ...]
-    fit: TwoWayFit
 
 
 def untreated_rows(sample: Sample) -> BoolArray:
@@ -92,7 +91,7 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre) -> Cell
     if empty or lost.any():
         raise EstimationError(_explain(cells, empty, lost))
     influence = direct + fit.influence(combinations)
-    return CellAverages(effect, influence, cell_reasons(sample, cells, fit), fit)
+    return CellAverages(effect, influence, cell_reasons(sample, cells, fit.score))
 
 
 def _on_coefficients(pull: FloatArray, used: BoolArray) -> tuple[FloatArray, BoolArray]:

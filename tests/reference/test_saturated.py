@@ -1,10 +1,11 @@
 """Sun-Abraham against R `fixest` 0.14.2 `sunab`, the extended two-way regression against `etwfe` 0.6.2.
 
 Tolerances: 1e-6, the tier of the reference README for effects that fixest absorbs by iteration. Seen: 5e-12 / 1e-11
-(sunab on df_het), 1e-13 (cells of etwfe). Errors of emfx are a numerical derivative and are held to 5e-6: where a group is
-one cell (mpdta never|lpop, event time -4 = cell 2007 in 2003) the original's own coefficient table and its emfx differ
-by 2.9e-6, and ours is the coefficient table's to 1e-13. `sunab` with nobody never-enrolled and no cut is not Sun-Abraham (reference README) and is
-left out; so are variants with a covariate that changes over time, which a panel's baseline does not hold.
+(sunab on df_het), 1e-13 (cells of etwfe). Errors of emfx are a numerical derivative and are held to 5e-6: where a
+group is one cell (mpdta never|lpop, event time -4 = cell 2007 in 2003) the original's own coefficient table and its
+emfx differ by 2.9e-6, and ours is the coefficient table's to 1e-13. `sunab` with nobody never-enrolled and no cut is
+not Sun-Abraham (reference README) and is left out; so are variants with a covariate that changes over time, which a
+panel's baseline does not hold.
 """
 
 import re
