@@ -1,0 +1,71 @@
+"""Sun & Abraham (2021): a saturated event study against the never-enrolled, or the last cohort to enroll."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mtvp_eval.data.panel import Panel
+from mtvp_eval.design.staggered import BasePeriod, Comparison, StaggeredDesign
+from mtvp_eval.estimands.estimand import Weighting
+from mtvp_eval.estimators.results import EffectEstimates
+from mtvp_eval.estimators.saturated import saturated_cells
+
+
+def sun_abraham(
+    panel: Panel,
+    design: StaggeredDesign,
+    outcome: str,
+    *,
+    covariates: Sequence[str] = (),
+    weighting: Weighting = Weighting.PRACTICE,
+) -> EffectEstimates:
+    r"""Estimate the interaction-weighted event study cell by cell.
+
+    .. math:: Y_{it} = \alpha_i + \lambda_t + \sum_{g \ne C} \sum_{t \ne b_g} \delta_{gt} 1\{G_i = g\} + e_{it}, \qquad
+              \hat\delta_{gt} = (\bar Y_{gt} - \bar Y_{g b_g}) - (\bar Y_{Ct} - \bar Y_{C b_g})
+
+    (the closed form holds without gaps and covariates). C are the never-enrolled; where everybody enrolls, the last
+    cohort, and periods from its entry on leave the sample. :math:`b_g = g - 1 - \delta`. Averages hold cohort shares
+    fixed, as the original does.
+
+    Parameters
+    ----------
+    panel : outcomes (n, T); any pattern of missing rows.
+    design : cohorts; units not yet enrolled are never used as comparison, whatever its comparison says.
+    outcome : name in the panel.
+    covariates : names of baseline values; each gets its own slope a period.
+    weighting : practice, or patient (weighted least squares with ``design.size``).
+
+    Returns
+    -------
+    EffectEstimates
+        att_gt entries, leads included, conditional on the cohorts. Without clusters hc2, which without gaps and
+        covariates is Neyman's variance; with clusters cr1. ``with_correction("fixest")`` gives fixest's factor.
+
+    Raises
+    ------
+    EstimationError
+        If a cell cannot be told apart from unit and period effects, or covariates are missing or constant.
+
+    Source: Sun & Abraham (2021), eq. 26-27 and definition 4.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> panel = Panel(np.array(list("abcd"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
+    ...     {"y": np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 3, 9, 9]))
+    >>> effects = sun_abraham(panel, StaggeredDesign.from_panel(panel), "y")
+    >>> [(k.event_time, abs(round(float(v), 9))) for k, v in zip(effects.index, effects.estimate)]
+    [(-2, 0.0), (0, 3.5)]
+    """
+    last = against_last(design)
+    return saturated_cells(
+        panel, last, outcome, last.identified_cells(BasePeriod.UNIVERSAL), covariates=covariates, weighting=weighting,
+        interact=False, method="Sun-Abraham",
+    )  # fmt: skip
+
+
+def against_last(design: StaggeredDesign) -> StaggeredDesign:
+    """Return the design that compares with its control-only cohort: the never-enrolled, or the last to enroll."""
+    return replace(design, comparison=Comparison.NEVER_ENROLLED)
