@@ -236,8 +236,7 @@ def _weightings(inputs: ReportInputs, language: str) -> Iterable[str]:
     places = decimals(inputs)
     for o in (o for o in inputs.outcomes if o.id in outcomes):
         practice, patient = (
-            number(float(frame.loc[(o.id, w)]), language, places[o.id], signed=True)
-            for w in ("practice", "patient")
+            number(float(frame.loc[(o.id, w)]), language, places[o.id], signed=True) for w in ("practice", "patient")
         )
         words = {"title": o.title[language], "unit": o.unit[language]}
         said.append(say("weightings_differ", language, practice=practice, patient=patient, **words))
