@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mtvp_eval.errors import CommandError, VerificationError
-from mtvp_eval.report.inputs import ReportInputs
-from mtvp_eval.report.results import MANIFEST, RESULTS, results
+from mtvp_eval.report.results import MANIFEST, RESULTS, Published, results
 
 _SHOWN = 40
 
@@ -81,7 +80,7 @@ def changed_files(folder: Path, manifest: Mapping[str, Any]) -> tuple[Difference
     return tuple(found)
 
 
-def verify(folder: Path, inputs: ReportInputs) -> str:
+def verify(folder: Path, inputs: Published) -> str:
     """Compare the report in a folder with its inputs computed again; return one line if all agree.
 
     Raises
