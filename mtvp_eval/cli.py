@@ -61,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--jobs", type=int, default=2, metavar="N", help="notebooks at the same time (default 2)")
     added = verb("verify", _verify, "run again and compare with the published report, number by number", reads=True)
     added.add_argument("region")
+    added = verb("open-data", _open_data, "the seven predecessor projects on public claims data: reports/open_data/")
+    added.add_argument("--data", type=Path, metavar="DIR", help="folder of the Vektis files (default raw/vektis)")
     added = verb("dictionary", _dictionary, "write data_dictionary/README.md anew")
     added.add_argument("--check", action="store_true", help="fail if the page is stale, and write nothing")
     added = verb("decide", _decide, "cost-effectiveness of any effect and cost draws: table and decision.json")
@@ -119,8 +121,20 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from mtvp_eval.pipeline.publish import verify
+    from mtvp_eval.pipeline.publish_open_data import verify_open_data
 
-    print(verify(arguments.region, arguments.data))
+    if arguments.region == "open_data":
+        print(verify_open_data(arguments.data))
+    else:
+        print(verify(arguments.region, arguments.data))
+    return 0
+
+
+def _open_data(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.publish_open_data import open_data
+
+    for line in open_data(arguments.data):
+        print(line)
     return 0
 
 
