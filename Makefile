@@ -15,7 +15,7 @@ OPEN_DATA := $(wildcard notebooks/open_data*.ipynb reports/open_data/*.ipynb)
 NOTEBOOKS := $(filter-out $(OPEN_DATA),$(wildcard notebooks/*.ipynb reports/example/*.ipynb))
 NOTEBOOKS += $(if $(wildcard raw/vektis),$(OPEN_DATA))
 
-.PHONY: report test test-slow lock clean
+.PHONY: report test test-slow notebooks bench lock clean
 
 report: .venv/.stamp $(filter raw/example raw/small,raw/$(REGION))
 	$(PYTHON) -m mtvp_eval report $(REGION)
@@ -29,6 +29,15 @@ test: .venv/.stamp $(if $(strip $(NOTEBOOKS)),raw/example)
 
 test-slow: .venv/.stamp
 	$(PYTHON) -m pytest -m slow
+
+# After a change of what reports show: publish the example anew and store its outputs in the templates.
+notebooks: .venv/.stamp raw/example
+	$(PYTHON) -m mtvp_eval report example
+	$(PYTHON) tools/store_notebooks.py
+
+bench: .venv/.stamp
+	$(PYTHON) benchmarks/bench_report.py
+	$(PYTHON) benchmarks/bench_costbenefit.py
 
 raw/example raw/small: | .venv/.stamp
 	$(PYTHON) -m mtvp_eval simulate $(@F)

@@ -58,11 +58,25 @@ def _parser() -> argparse.ArgumentParser:
     added = verb("report", _report, "run the notebooks and write reports/REGION/", reads=True)
     added.add_argument("regions", nargs="*", metavar="REGION")
     added.add_argument("--all", action="store_true", help="every region with an evaluation.yaml")
-    added.add_argument("--jobs", type=int, default=1, metavar="N", help="regions at the same time (default 1)")
+    added.add_argument("--jobs", type=int, default=2, metavar="N", help="notebooks at the same time (default 2)")
     added = verb("verify", _verify, "run again and compare with the published report, number by number", reads=True)
     added.add_argument("region")
+    added = verb("open-data", _open_data, "the seven predecessor projects on public claims data: reports/open_data/")
+    added.add_argument("--data", type=Path, metavar="DIR", help="folder of the Vektis files (default raw/vektis)")
     added = verb("dictionary", _dictionary, "write data_dictionary/README.md anew")
     added.add_argument("--check", action="store_true", help="fail if the page is stale, and write nothing")
+    added = verb("decide", _decide, "cost-effectiveness of any effect and cost draws: table and decision.json")
+    added.add_argument("spec", type=Path, metavar="SPEC.yaml")
+    added.add_argument(
+        "--out", type=Path, metavar="FILE", help="where to write (default decision.json beside the spec)"
+    )
+    added = verb("lottery", _lottery, "hold a real draw with a protocol, or check one that was held")
+    acts = added.add_subparsers(dest="act", metavar="ACT", required=True)
+    act = acts.add_parser("draw", help="draw places from an application list and write the protocol")
+    act.add_argument("settings", type=Path, metavar="SETTINGS.yaml")
+    act.add_argument("protocol", type=Path, metavar="PROTOCOL.json")
+    act = acts.add_parser("replay", help="check a protocol, or a record given by its settings")
+    act.add_argument("record", type=Path, metavar="FILE")
     return parser
 
 
@@ -107,8 +121,20 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from mtvp_eval.pipeline.publish import verify
+    from mtvp_eval.pipeline.publish_open_data import verify_open_data
 
-    print(verify(arguments.region, arguments.data))
+    if arguments.region == "open_data":
+        print(verify_open_data(arguments.data))
+    else:
+        print(verify(arguments.region, arguments.data))
+    return 0
+
+
+def _open_data(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.publish_open_data import open_data
+
+    for line in open_data(arguments.data):
+        print(line)
     return 0
 
 
@@ -117,3 +143,21 @@ def _dictionary(arguments: argparse.Namespace) -> int:
 
     print(dictionary_page(only_check=arguments.check))
     return 0
+
+
+def _decide(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.costbenefit.decide import decide
+
+    print(decide(arguments.spec, arguments.out).to_frame().to_string(index=False))
+    return 0
+
+
+def _lottery(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.lottery_draw import hold, replay
+
+    if arguments.act == "draw":
+        lines, good = hold(arguments.settings, arguments.protocol), True
+    else:
+        lines, good = replay(arguments.record)
+    print("\n".join(lines))
+    return 0 if good else 1

@@ -39,3 +39,16 @@ def resource(name: str) -> Path:
         if folder.is_dir():
             return folder
     raise CommandError(f"The folder {name}/ came neither with a clone nor with the package. Install mtvp_eval again.")
+
+
+def embedded_question(region: str) -> Path | None:
+    """Return the question that the package brings for a region whose data are embedded or public, or None.
+
+    >>> embedded_question("example").name, embedded_question("no such region")
+    ('evaluation.yaml', None)
+    """
+    for folder in (_PACKAGE / "_project", _PACKAGE.parent):
+        question = folder / "reports" / region / "evaluation.yaml"
+        if question.is_file():
+            return question
+    return None

@@ -10,7 +10,7 @@ import numpy as np
 from mtvp_eval.arrays import FloatArray
 from mtvp_eval.costbenefit.flows import at
 from mtvp_eval.costbenefit.ledger import Quantity
-from mtvp_eval.costbenefit.net_benefit import NetBenefit, critical_value
+from mtvp_eval.costbenefit.net_benefit import NetBenefit, Total, critical_value, total_of
 from mtvp_eval.costbenefit.parties import Horizon, Party, Perspective
 from mtvp_eval.errors import LedgerError
 
@@ -143,15 +143,28 @@ def break_even_effect(
     return 1.0 - total.mean / worth
 
 
-def implausible_saving(result: NetBenefit, baseline_cost: float, horizon: Horizon = Horizon.OBSERVED) -> str | None:
-    """Return a warning when the cash saving is above 2 % of total cost, or None.
+def saving_rate(result: NetBenefit, baseline_cost: float, horizon: Horizon = Horizon.OBSERVED) -> Total:
+    r"""Return the insurer's cash saving, net of induced cost, as a share of total cost, with its uncertainty.
 
-    Parameters: `baseline_cost`, euros of total health-care cost per patient-year without the programme.
+    .. math:: s = -\sum_t \text{cash effects}_t / (b \sum_t PY_t)
+
+    Its mean and standard error are what a shared-savings contract sees (`contract.under_noise`): set the minimum rate
+    from them. Parameters: `baseline_cost` b, euros of total health-care cost per patient-year without the programme.
+    Raises ``LedgerError`` when b or the patient-years are not positive.
     """
-    table = budget_impact(result)
-    kept = np.asarray(result.scenario.observed) > 0 if horizon is Horizon.OBSERVED else np.ones(len(table), dtype=bool)
-    net = float((table["savings"] - table["induced"]).to_numpy()[kept].sum())
-    share = net / (baseline_cost * result.patient_years(horizon))
+    cost = baseline_cost * result.patient_years(horizon)
+    if cost <= 0.0:
+        raise LedgerError("A saving rate needs a positive total cost per patient-year, and patient-years.")
+    flows, position = result.flows, list(Party).index(Party.INSURER)
+    side = (flows.receiver == position).astype(float) - (flows.payer == position)
+    priced = side * np.array([line.quantity_source is Quantity.EFFECT for line in result.ledger.lines])
+    years = result.scenario.observed if horizon is Horizon.OBSERVED else np.ones(result.scenario.n_years)
+    return total_of(np.einsum("l,ltk,t->k", priced, flows.cash(), years) / cost, result.effects)
+
+
+def implausible_saving(result: NetBenefit, baseline_cost: float, horizon: Horizon = Horizon.OBSERVED) -> str | None:
+    """Return a warning when the net cash saving is above 2 % of total cost, or None; see `saving_rate`."""
+    share = saving_rate(result, baseline_cost, horizon).mean
     if share <= PLAUSIBLE_SAVING:
         return None
     return (

@@ -14,7 +14,7 @@ import numpy as np
 from mtvp_eval.arrays import FloatArray
 from mtvp_eval.costbenefit.decision import Acceptability, Frontier, acceptability, frontier, incremental
 from mtvp_eval.costbenefit.plane import Difference, difference, fieller
-from mtvp_eval.costbenefit.voi import MAX_PARAMETERS, PartialValue, align, evppi_regression
+from mtvp_eval.costbenefit.voi import MAX_PARAMETERS, ParameterRegression, PartialValue, align
 from mtvp_eval.errors import CommandError, DataError
 from mtvp_eval.settings import Settings, load_yaml, nearest
 
@@ -173,7 +173,8 @@ def _answer(
     values = {}
     for names in asked if parameters else ():
         x = parameters.values[:, [parameters.names.index(name) for name in names]] if parameters else e
-        values["+".join(names)] = tuple(evppi_regression(k * e - c, x, rng) for k in grid)
+        regression = ParameterRegression(x, rng)
+        values["+".join(names)] = tuple(regression.value(k * e - c) for k in grid)
     return Decision(
         effects.names,
         reference,

@@ -102,7 +102,7 @@ class NetBenefit:
         freedom are the smallest among the effects that carry weight, which is conservative.
         """
         coefficient = self._weights(horizon, factors) @ self.coefficients(whose)
-        return _total(coefficient, self.effects)
+        return total_of(coefficient, self.effects)
 
     def covariance(self, whose: list[Perspective | Party], horizon: Horizon = Horizon.OBSERVED) -> FloatArray:
         """Return the joint covariance of several totals (n, n)."""
@@ -138,7 +138,7 @@ class NetBenefit:
             raise LedgerError("There are no patient-years in this horizon, so no tariff breaks even.")
         coefficient = npv.coefficient / years
         coefficient[-1] += self.paid_tariff(horizon)
-        return _total(coefficient, self.effects)
+        return total_of(coefficient, self.effects)
 
     def to_frame(self) -> Any:
         """Return a tidy DataFrame: one row for each party, year and line the party takes part in.
@@ -233,7 +233,14 @@ def net_benefit(ledger: Ledger, effects: PricedEffects, table: PriceTable, scena
     return NetBenefit(ledger, effects, scenario, flows, assumptions(ledger, effects, scenario))
 
 
-def _total(coefficient: FloatArray, effects: PricedEffects) -> Total:
+def total_of(coefficient: FloatArray, effects: PricedEffects) -> Total:
+    """Return a total that is linear in the effects: its `coefficient` (K+1,) on effects and constant.
+
+    >>> from mtvp_eval.costbenefit.effects import per_patient_year
+    >>> total = total_of(np.array([2.0, 1.0]), per_patient_year(["a"], ["visit"], [3.0], [[0.25]]))
+    >>> total.mean, total.sd
+    (7.0, 1.0)
+    """
     c = coefficient[:-1]
     used = (c != 0.0) & (np.diag(effects.covariance) > 0.0)
     df = float(effects.df[used].min()) if used.any() else float("inf")

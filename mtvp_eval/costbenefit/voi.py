@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray, IntArray
+from mtvp_eval.costbenefit.spline_regression import Smoother, spline_basis
 from mtvp_eval.errors import DataError
 
 MAX_PARAMETERS = 4
-_KNOTS = 6
-_PENALTIES = 10.0 ** np.arange(-8.0, 5.0)
+_BATCH = 25
 
 
 def unit_loss(mean: FloatArray | float, sd: FloatArray | float) -> FloatArray:
@@ -95,53 +95,81 @@ class PartialValue:
         return self.value > self.floor
 
 
-def evppi_regression(
-    net_benefit: FloatArray, parameters: FloatArray, rng: np.random.Generator, permutations: int = 100, folds: int = 10
-) -> PartialValue:
-    r"""Return EVPPI of a set of parameters from draws, by penalised natural cubic splines.
+class ParameterRegression:
+    r"""Regress net benefits on one set of parameters, at as many thresholds as asked, with one decomposition.
 
     .. math:: EVPPI = \overline{\max_d \hat g_d(x)} - \max_d \overline{\hat g_d(x)}
 
     with g_d the regression on x of option d's net benefit minus that of the first; ridge penalty by generalised
     cross-validation. Groups use the splines of every parameter and their pairwise products; more than four are refused.
-    The floor is the 95 % quantile of the same estimate with shuffled parameter rows.
+    Source: Strong, Oakley & Brennan, Med Decis Making 2014;34:311.
+    """
 
-    Parameters: `net_benefit` (S, D), `parameters` (S, p), the same draw in the same row. Raises ``DataError`` when rows
-    do not match in number or there are too many parameters. Source: Strong, Oakley & Brennan, Med Decis Making
-    2014;34:311.
+    def __init__(
+        self, parameters: FloatArray, rng: np.random.Generator, permutations: int = 100, folds: int = 10
+    ) -> None:
+        if parameters.shape[1] > MAX_PARAMETERS:
+            raise DataError(
+                f"{parameters.shape[1]} parameters in one set; the regression is trusted up to {MAX_PARAMETERS}. "
+                "Use smaller sets."
+            )
+        basis, n = spline_basis(parameters), len(parameters)
+        fold = rng.permutation(n) % folds
+        self._whole = Smoother(basis)
+        self._parts = [(fold != part, Smoother(basis[fold != part]), basis[fold == part]) for part in range(folds)]
+        self._shuffled = [rng.permutation(n) for _ in range(permutations)]
+
+    def value(self, net_benefit: FloatArray) -> PartialValue:
+        """Return the value of knowing the parameters, for net benefits (S, D) of the same draws.
+
+        Raises ``DataError`` when the rows do not match in number.
+        """
+        n = len(self._shuffled[0])
+        if len(net_benefit) != n:
+            raise DataError(
+                f"{n} rows of parameters and {len(net_benefit)} of net benefit: each row must be the same draw in "
+                "both. EVPPI from rows that do not match is noise."
+            )
+        against_first = net_benefit[:, 1:] - net_benefit[:, [0]]
+        crossed = np.empty_like(against_first)
+        for outside, smoother, rest in self._parts:
+            crossed[~outside] = smoother.predict(against_first[outside], rest)
+        value = float(_gain(self._whole.fitted(against_first)[:, None, :])[0])
+        floor = float(np.quantile(self._noise(against_first), 0.95))
+        return PartialValue(value, _cross_gain(crossed, against_first), floor)
+
+    def _noise(self, against_first: FloatArray) -> FloatArray:
+        """The same estimate with shuffled rows (permutations,), a batch of them in one product."""
+        n, options = against_first.shape
+        noise = []
+        for start in range(0, len(self._shuffled), _BATCH):
+            rows = np.stack(self._shuffled[start : start + _BATCH], axis=1)
+            fitted = self._whole.fitted(against_first[rows].reshape(n, -1))
+            noise.append(_gain(fitted.reshape(n, -1, options)))
+        return np.concatenate(noise)
+
+
+def evppi_regression(
+    net_benefit: FloatArray, parameters: FloatArray, rng: np.random.Generator, permutations: int = 100, folds: int = 10
+) -> PartialValue:
+    r"""Return EVPPI of a set of parameters from draws, by penalised natural cubic splines (`ParameterRegression`).
+
+    The floor is the 95 % quantile of the same estimate with shuffled parameter rows. Parameters: `net_benefit` (S, D),
+    `parameters` (S, p), the same draw in the same row. Raises ``DataError`` when rows do not match in number or there
+    are too many parameters.
 
     >>> x = np.linspace(-1.0, 1.0, 200)[:, None]          # the second option is better wherever x > 0
     >>> found = evppi_regression(np.column_stack([0.0 * x, x]), x, np.random.default_rng(1), permutations=2)
     >>> round(found.value, 2)                             # the mean of max(x, 0)
     0.25
     """
-    if len(net_benefit) != len(parameters):
-        raise DataError(
-            f"{len(parameters)} rows of parameters and {len(net_benefit)} of net benefit: each row must be the same "
-            "draw in both. EVPPI from rows that do not match is noise."
-        )
-    if parameters.shape[1] > MAX_PARAMETERS:
-        raise DataError(
-            f"{parameters.shape[1]} parameters in one set; the regression is trusted up to {MAX_PARAMETERS}. "
-            "Use smaller sets."
-        )
-    against_first = net_benefit[:, 1:] - net_benefit[:, [0]]
-    basis = spline_basis(parameters)
-    fit = _Smoother(basis)
-    fitted = fit.fitted(against_first)
-    n = len(net_benefit)
-    fold = rng.permutation(n) % folds
-    crossed = np.empty_like(fitted)
-    for part in range(folds):
-        outside = fold != part
-        crossed[~outside] = _Smoother(basis[outside]).predict(against_first[outside], basis[~outside])
-    noise = [_gain(fit.fitted(against_first[rng.permutation(n)])) for _ in range(permutations)]
-    return PartialValue(_gain(fitted), _cross_gain(crossed, against_first), float(np.quantile(noise, 0.95)))
+    return ParameterRegression(parameters, rng, permutations, folds).value(net_benefit)
 
 
-def _gain(fitted: FloatArray) -> float:
-    """Mean of the best minus the best of the means, the first option being zero."""
-    return float(np.maximum(fitted.max(axis=1), 0.0).mean() - max(float(fitted.mean(axis=0).max()), 0.0))
+def _gain(fitted: FloatArray) -> FloatArray:
+    """Mean of the best minus the best of the means for regressions (S, B, D - 1), the first option being zero (B,)."""
+    best = np.maximum(fitted.max(axis=2), 0.0).mean(axis=0)
+    return best - np.maximum(fitted.mean(axis=0).max(axis=1), 0.0)
 
 
 def _cross_gain(crossed: FloatArray, observed: FloatArray) -> float:
@@ -169,71 +197,3 @@ def align(rows: IntArray, parameter_rows: IntArray) -> None:
             f"Draw ids of parameters and outcomes differ in {n} rows. Sort both by draw; "
             "EVPPI from rows that do not match is noise."
         )
-
-
-def spline_basis(x: FloatArray) -> FloatArray:
-    """Return the regression basis of parameters ``x`` (S, p): natural cubic splines, and pairwise products of them.
-
-    Knots at quantiles; a parameter with fewer distinct values than knots uses those values. Columns are standardised
-    so that one ridge penalty is fair to all. Shape (S, q).
-
-    >>> basis = spline_basis(np.arange(20.0).reshape(10, 2))
-    >>> len(basis), bool(np.allclose(basis.std(axis=0), 1.0))
-    (10, True)
-    """
-    single = [_natural(x[:, j]) for j in range(x.shape[1])]
-    pairs = [
-        (single[i][:, :, None] * single[j][:, None, :]).reshape(len(x), -1)
-        for i in range(len(single))
-        for j in range(i + 1, len(single))
-    ]
-    basis = np.column_stack([*single, *pairs])
-    sd = basis.std(axis=0)
-    used = sd > 1e-12
-    return (basis[:, used] - basis[:, used].mean(axis=0)) / sd[used]
-
-
-def _natural(x: FloatArray) -> FloatArray:
-    """Natural cubic spline basis of one parameter without constant (S, knots - 1)."""
-    knots = np.unique(np.quantile(x, np.linspace(0.02, 0.98, _KNOTS)))
-    span = knots[-1] - knots[0]
-    if span <= 0.0 or len(knots) < 3:
-        return x[:, None]
-    z, t = (x - knots[0]) / span, (knots - knots[0]) / span
-
-    def bend(j: int) -> FloatArray:
-        return (np.maximum(z - t[j], 0.0) ** 3 - np.maximum(z - t[-1], 0.0) ** 3) / (t[-1] - t[j])
-
-    last = bend(len(t) - 2)
-    return np.column_stack([z, *(bend(j) - last for j in range(len(t) - 2))])
-
-
-class _Smoother:
-    """Ridge regression on a basis with the penalty chosen by generalised cross-validation."""
-
-    def __init__(self, basis: FloatArray) -> None:
-        self.centre = basis.mean(axis=0)
-        self.u, self.s, self.vt = np.linalg.svd(basis - self.centre, full_matrices=False)
-
-    def _shrunk(self, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Shrinkage factors (q, outcomes) at the best penalty of each outcome, and the rotated outcomes."""
-        n = len(y)
-        rotated = self.u.T @ (y - y.mean(axis=0))
-        power = self.s**2
-        factor = power[:, None] / (power[:, None] + n * _PENALTIES)
-        left = ((y - y.mean(axis=0)) ** 2).sum(axis=0) - (rotated**2).sum(axis=0)
-        residual = left[:, None] + np.einsum("qd,qp->dp", rotated**2, (1.0 - factor) ** 2)
-        gcv = residual / (n - 1.0 - factor.sum(axis=0)) ** 2
-        return factor[:, gcv.argmin(axis=1)], rotated
-
-    def fitted(self, y: FloatArray) -> FloatArray:
-        """Fitted values (n, outcomes)."""
-        factor, rotated = self._shrunk(y)
-        return y.mean(axis=0) + self.u @ (factor * rotated)
-
-    def predict(self, y: FloatArray, basis: FloatArray) -> FloatArray:
-        """Predictions for other rows of the basis."""
-        factor, rotated = self._shrunk(y)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            inverse = np.where(self.s > 1e-10 * self.s.max(), 1.0 / self.s, 0.0)
-        return y.mean(axis=0) + (basis - self.centre) @ (self.vt.T @ (inverse[:, None] * factor * rotated))

@@ -23,14 +23,17 @@ from mtvp_eval.design.rules import (
 from mtvp_eval.errors import DesignError
 
 Reading = tuple[Rollover, Misfit]
+_ROUNDING = 1e-6
+"""Caps are fractions of patients with denominators up to 10,000; smaller differences come from floating point."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoundFacts:
     """What each capped round had to go by and what it let in; every array is (draws, R).
 
-    `waiting` units and `waiting_patients` before the round, `cap` in patients (or practices), `started` units and
-    `started_patients`, and `lottery`: whether those waiting exceeded the cap, so that chance decided.
+    `waiting` units and `waiting_patients` that the round could let in, `cap` in patients (or practices), `started`
+    units and `started_patients`, what they `counted` against the cap (an oversize unit that goes alone counts as one
+    round's cap), and `lottery`: whether those waiting exceeded the cap, so that chance decided.
     """
 
     waiting: IntArray
@@ -38,6 +41,7 @@ class RoundFacts:
     cap: FloatArray
     started: IntArray
     started_patients: IntArray
+    counted: FloatArray
     lottery: BoolArray
 
 
@@ -94,25 +98,40 @@ def round_facts(applications: Applications, rule: DrawRule, cohorts: IntArray | 
     ([[50, 50]], [[50.0, 50.0]], [[True, False]])
     """
     counts = np.ones(applications.n, dtype=np.int64) if rule.cap is Cap.PRACTICES else applications.list_size
-    inside = np.ones(applications.n, dtype=bool)
-    if rule.oversize is Oversize.OUTSIDE:
-        inside = ~capped_sizes(applications, rule).oversize
+    oversize = capped_sizes(applications, rule).oversize
     quarter = float(rule.share * int(applications.region_total))
-    columns: list[tuple[IntArray, ...]] = []
-    caps: list[FloatArray] = []
-    used = np.zeros(len(cohorts), dtype=np.int64)
+    against_cap = _against_cap(applications, rule)
+    inside = _takes_part(applications, rule)
+    blocks = oversize & (rule.oversize is Oversize.WAITS)  # never starts; under close it still ends rounds
+    columns: list[tuple[FloatArray | IntArray, ...]] = []
+    used = np.zeros(len(cohorts))
     for number in range(1, rule.capped_rounds + 1):
         earlier = (cohorts != NOT_STARTED) & (cohorts < number)
-        waiting = applications.in_pool(number) & inside & ~earlier
-        starts = (cohorts == number) & inside
-        caps.append(
-            np.maximum(number * quarter - used, 0) if rule.cap is Cap.CUMULATIVE else np.full(len(used), quarter)
+        there = applications.in_pool(number) & inside & ~earlier
+        waiting, starts = there & ~blocks, (cohorts == number) & inside
+        cap = np.maximum(number * quarter - used, 0) if rule.cap is Cap.CUMULATIVE else np.full(len(used), quarter)
+        counted = np.where(starts, against_cap, 0).sum(axis=1)
+        asked = np.where(waiting, against_cap, 0).sum(axis=1)
+        decides = (asked > cap + _ROUNDING) | ((there & blocks).any(axis=1) & (rule.misfit is Misfit.CLOSE))
+        columns.append(
+            (waiting.sum(axis=1), waiting @ counts, cap, starts.sum(axis=1), starts @ counts, counted, decides)
         )
-        columns.append((waiting.sum(axis=1), waiting @ counts, starts.sum(axis=1), starts @ counts))
-        used = used + columns[-1][3]
-    waiting, waiting_patients, started, started_patients = (np.stack(x, axis=1) for x in zip(*columns, strict=True))
-    cap = np.stack(caps, axis=1)
-    return RoundFacts(waiting, waiting_patients, cap, started, started_patients, waiting_patients > cap)
+        used = used + counted
+    return RoundFacts(*(np.stack(x, axis=1) for x in zip(*columns, strict=True)))
+
+
+def _takes_part(applications: Applications, rule: DrawRule) -> BoolArray:
+    """Tell who takes part in the draw (n,): all but those that the rule puts outside the cap."""
+    return ~(capped_sizes(applications, rule).oversize & (rule.oversize is Oversize.OUTSIDE))
+
+
+def _against_cap(applications: Applications, rule: DrawRule) -> FloatArray:
+    """Return what each applicant counts against the cap (n,), in patients or practices; infinite if it must wait."""
+    sizes = capped_sizes(applications, rule)
+    counts = sizes.size / rule.share.denominator
+    if rule.oversize is Oversize.ALONE:
+        return np.where(sizes.oversize, sizes.cap / rule.share.denominator, counts)
+    return np.where(sizes.oversize & (rule.oversize is Oversize.WAITS), np.inf, counts)
 
 
 def check_record(
@@ -259,21 +278,24 @@ def _findings(
     gone = np.zeros(applications.n, dtype=bool)
     if applications.withdrawn_round is not None:
         gone = cohort >= applications.withdrawn_round
+    size, inside = _against_cap(applications, rule), _takes_part(applications, rule)
     queued = rule.rollover in (Rollover.QUEUE, Rollover.CLASS)
     for number in range(1, rounds + 1):
         starts = cohort == number
         column = number - 1
-        used, cap = int(facts.started_patients[0, column]), float(facts.cap[0, column])
-        largest = int(applications.list_size[starts].max(initial=0)) if rule.cap is not Cap.PRACTICES else 1
-        over = used - cap if rule.misfit in (Misfit.SKIP, Misfit.CLOSE) else used - largest - cap
-        alone = rule.oversize is Oversize.ALONE and int(starts.sum()) == 1
-        if (over > 0 or (over == 0 and rule.misfit is Misfit.ADMIT)) and starts.any() and not alone:
-            broken.append(Finding(number, int(starts.sum()), f"the cap of {cap:g} is broken, {used} were let in"))
+        used, cap = float(facts.counted[0, column]), float(facts.cap[0, column])
+        patients = int(facts.started_patients[0, column])
+        last = 0.0 if rule.misfit in (Misfit.SKIP, Misfit.CLOSE) else size[starts & inside].max(initial=0)
+        reached = _ROUNDING if rule.misfit is not Misfit.ADMIT else -_ROUNDING  # the last one admitted found room
+        if used - last - cap > reached and starts.any():
+            broken.append(Finding(number, int(starts.sum()), f"the cap of {cap:g} is broken, {patients} were let in"))
+        if must_wait := int((starts & np.isinf(size)).sum()):
+            broken.append(Finding(number, must_wait, "larger than one round's cap, so it had to wait, and started"))
         if early := int((starts & (applications.applied_round > number)).sum()):
             broken.append(Finding(number, early, "started before applying"))
         if left := int((starts & gone).sum()):
             broken.append(Finding(number, left, "started after withdrawing"))
-        if queued and (jumped := _queue_jumpers(applications, rule, cohort, number, cap - used)):
+        if queued and (jumped := _queue_jumpers(applications, rule, cohort, number, cap - min(used, patients))):
             broken.append(Finding(number, jumped, "started ahead of earlier applicants who fitted"))
         if not facts.lottery[0, column]:
             missing = int(facts.waiting[0, column] - facts.started[0, column])
@@ -287,7 +309,9 @@ def _queue_jumpers(applications: Applications, rule: DrawRule, cohort: IntArray,
     """Count starters of a round who stand behind somebody who waited, and would have fitted in their place."""
     stands = standing(applications, rule, number)
     waits = applications.in_pool(number) & ((cohort == NOT_STARTED) | (cohort > number))
-    starts = np.flatnonzero((cohort == number) & applications.in_pool(number))
-    size = np.ones(applications.n, dtype=np.int64) if rule.cap is Cap.PRACTICES else applications.list_size
+    starts = np.flatnonzero((cohort == number) & applications.in_pool(number) & _takes_part(applications, rule))
+    size = _against_cap(applications, rule)
+    largest = applications.list_size.max()  # in place of the infinite size of one that had to wait and started
     behind = stands[starts][:, None] > stands[waits][None, :]
-    return int((behind & (size[waits][None, :] <= room + size[starts][:, None])).any(axis=1).sum())
+    fitted = size[waits][None, :] <= room + np.minimum(size, largest)[starts][:, None] + _ROUNDING
+    return int((behind & fitted).any(axis=1).sum())

@@ -23,7 +23,7 @@ def aggregate(
     """Return the estimands of every outcome in ``cells``, which holds att_gt entries of one weighting.
 
     Cohort shares that the sample estimates (a staggered design, superpopulation) add their influence; those of a
-    lottery are known numbers.
+    lottery, or of cells estimated conditional on the cohorts, are known numbers.
 
     Raises
     ------
@@ -46,6 +46,7 @@ def aggregate(
     weights = np.zeros((len(outcomes) * len(estimands), len(cells)))
     influence = np.zeros((cells.n_units, len(weights)))
     index: list[EffectKey] = []
+    estimated_shares = cells.sampling == "superpopulation"
     for outcome in outcomes:
         first = next(k for k in cells.index if k.outcome == outcome)
         for e in estimands:
@@ -58,7 +59,7 @@ def aggregate(
                 )
             row = len(index)
             np.add.at(weights[row], found, e.weights)
-            if isinstance(design, StaggeredDesign) and e.share_group:
+            if estimated_shares and isinstance(design, StaggeredDesign) and e.share_group:
                 influence[:, row] = design.weight_influence(
                     e.cells, np.array(e.weights), np.array(e.share_group), cells.estimate[found],
                     by_size=e.weighting == Weighting.PATIENT,

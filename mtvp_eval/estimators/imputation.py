@@ -1,4 +1,4 @@
-"""Borusyak, Jaravel & Spiess (2024): impute untreated outcomes from untreated cells, then average the differences."""
+"""Borusyak, Jaravel & Spiess (2024): impute the path without enrolment from all untreated rows."""
 
 from __future__ import annotations
 
@@ -6,81 +6,151 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mtvp_eval.arrays import FloatArray
 from mtvp_eval.data.panel import Panel
-from mtvp_eval.design.staggered import StaggeredDesign
-from mtvp_eval.errors import NotIdentifiedError
-from mtvp_eval.estimands.estimand import Estimand, Weighting
-from mtvp_eval.estimators.engine import cohort_means, influence_of, linearised
+from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
+from mtvp_eval.errors import EstimationError, NotIdentifiedError
+from mtvp_eval.estimands.att import cell_effect
+from mtvp_eval.estimands.estimand import Weighting
+from mtvp_eval.estimators.regression import two_way_fit
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.estimators.sample import read_sample
-from mtvp_eval.estimators.staircase import staircase
+from mtvp_eval.estimators.untreated_path import cell_averages, untreated_rows
 
 
-def imputation(panel: Panel, design: StaggeredDesign, outcome: str, estimands: Sequence[Estimand]) -> EffectEstimates:
-    r"""Estimate effects from entry on as outcomes less their imputed untreated values.
+def imputation(
+    panel: Panel,
+    design: StaggeredDesign,
+    outcome: str,
+    *,
+    covariates: Sequence[str] = (),
+    weighting: Weighting = Weighting.PRACTICE,
+    cells: Sequence[Cell] | None = None,
+) -> EffectEstimates:
+    r"""Estimate every enrolled cell as the mean of outcome less imputed path.
 
-    .. math:: \hat\tau_{it} = Y_{it} - \hat\alpha_i - \hat\lambda_t, \qquad \theta = \sum h_{gt} \bar\tau_{gt}
-    .. math:: \psi_i = \frac{n w_i}{W_g} a_g'(Y_i - f_g)
+    .. math:: \hat\tau_{gt} = \sum_{i \in g} \tfrac{w_i}{W_{gt}} (Y_{it} - \hat\alpha_i - x_i'\hat\lambda_t)
 
-    with f the fitted path of untreated periods and, in treated ones, the cohort's own mean: the conservative variance
-    with effects averaged over cohort and event time. Reported with the HC2 factor by cohort; the original has none.
+    The variance is the paper's conservative one: residuals of enrolled rows are centred at the mean of their cohort and
+    event time weighted by squared weights, so that what differs between units counts as noise. Efficient under equal,
+    uncorrelated errors; leads are another regression, ``pretrends``.
 
     Parameters
     ----------
-    panel : outcomes observed throughout.
-    design : cohorts; all untreated cells of the window enter the first stage.
+    panel : outcomes (n, T); any pattern of missing rows.
+    design : cohorts; the comparison is every untreated row.
     outcome : name in the panel.
-    estimands : estimands of one weighting on cells at or after entry.
+    covariates : names of baseline values; each gets its own slope a period.
+    weighting : practice, or patient (weights ``design.size`` in the path and in the averages).
+    cells : cells at or after entry; all identified ones where not given.
+
+    Returns
+    -------
+    EffectEstimates
+        att_gt entries conditional on the cohorts; hc2 without clusters, cr1 with. The original applies no factor:
+        ``with_correction("none")``.
 
     Raises
     ------
     EstimationError
-        If outcomes are missing, or estimands differ in weighting.
-    NotIdentifiedError
-        If an estimand holds cells before entry, or periods in which nobody is untreated.
+        If the comparison is the never-enrolled only, or cells have no untreated path.
 
-    Source: Borusyak, Jaravel & Spiess (2024), theorem 1, eq. 8 and 10.
+    Source: Borusyak, Jaravel & Spiess (2024), theorem 2 and eq. 8 (variance with proper weights; R's didimputation
+    solves with squared weights, which is registered as an error of the original).
 
     Example
     -------
-    >>> from mtvp_eval.estimands.aggregate import overall
     >>> panel = Panel(np.array(list("abcd"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
     ...     {"y": np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 3, 9, 9]))
-    >>> design = StaggeredDesign.from_panel(panel)
-    >>> imputation(panel, design, "y", [overall(design)]).estimate.round(6).tolist()
-    [3.5]
+    >>> effects = imputation(panel, StaggeredDesign.from_panel(panel), "y")
+    >>> [(k.event_time, round(float(v), 9)) for k, v in zip(effects.index, effects.estimate)]
+    [(0, 3.5)]
     """
-    early = sum(t < g - design.anticipation for e in estimands for g, t in e.cells)
-    if early:
-        raise NotIdentifiedError(
-            f"{early} cells lie before entry: imputation fits those periods and cannot test them. "
-            "Use the placebo leads of callaway_santanna."
-        )
-    sample = read_sample(panel, design, outcome, by_size=estimands[0].weighting == Weighting.PATIENT)
-    first = staircase(sample, estimands)
-    y, w, cohort = np.where(design.usable, sample.y, 0.0), sample.w, design.cohort_index
-    # effects are centred at means weighted by the squares of the weights, as their variance is
-    squared = cohort_means(y, w**2, cohort)
-    level = ((squared - first.period_effect) * first.untreated).sum(axis=1) / first.untreated.sum(axis=1)
-    centre = np.where(first.untreated > 0, first.period_effect + level[:, None], squared)
-    estimate = np.einsum("kgt,gt->k", first.weights, cohort_means(y, w, cohort))
-    influence = influence_of(linearised(y, w, cohort, centre), cohort, first.weights, design.n_units)
+    weighting = Weighting(weighting)
+    sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
+    wanted = enrolled_cells(design) if cells is None else tuple(cells)
+    found = cell_averages(sample, wanted, _squared_weights)
     return EffectEstimates(
-        tuple(EffectKey.of(e, outcome) for e in estimands), estimate, design.unit_ids, influence, cohort,
-        sample.cluster, correction="hc2" if sample.cluster is None else "cr1", method="Borusyak-Jaravel-Spiess",
-        no_error=tuple(alone(design, e) for e in estimands), notes=sample.notes(),
+        tuple(EffectKey.of(cell_effect(cell, weighting), outcome) for cell in wanted),
+        found.effect, design.unit_ids, found.influence, design.cohort_index, sample.cluster, sampling="conditional",
+        correction="hc2" if sample.cluster is None else "cr1", method="Imputation (Borusyak-Jaravel-Spiess)",
+        no_error=found.no_error, notes=sample.notes(),
     )  # fmt: skip
 
 
-def alone(design: StaggeredDesign, estimand: Estimand) -> str | None:
-    """Return why an estimand has no standard error: a cohort of one unit has no spread of its own.
+def pretrends(
+    panel: Panel,
+    design: StaggeredDesign,
+    outcome: str,
+    *,
+    leads: int = 3,
+    covariates: Sequence[str] = (),
+    weighting: Weighting = Weighting.PRACTICE,
+) -> EffectEstimates:
+    r"""Test the path on untreated rows alone: one coefficient for each of the last ``leads`` periods before entry.
+
+    .. math:: Y_{it} = \alpha_i + x_i'\lambda_t + \sum_{e=-L}^{-1} \gamma_e 1\{t - G_i + \delta = e\} + e_{it}
+              \quad (t < G_i - \delta)
+
+    Earlier untreated periods are the base. Cohorts that serve only as comparison have no event time.
+
+    Returns
+    -------
+    EffectEstimates
+        placebo entries by event time.
+
+    Raises
+    ------
+    EstimationError
+        If the rows before entry are too few for that many leads.
+
+    Source: Borusyak, Jaravel & Spiess (2024), section 4.4, eq. 12.
 
     Example
     -------
-    >>> from mtvp_eval.estimands.att import cell_effect
-    >>> design = StaggeredDesign(np.array(["a", "b"], dtype=object), np.array([3, 9]), np.array([1, 2, 3]))
-    >>> alone(design, cell_effect((3, 3), Weighting.PRACTICE))
-    'cohort of one unit: its spread cannot be seen'
+    >>> panel = Panel(np.array(list("abcd"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
+    ...     {"y": np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 3, 9, 9]))
+    >>> found = pretrends(panel, StaggeredDesign.from_panel(panel), "y", leads=1)
+    >>> [(k.event_time, round(float(v), 9)) for k, v in zip(found.index, found.estimate)]
+    [(-1, 0.0)]
     """
-    size = design.cohort_size[np.searchsorted(design.cohorts, [g for g, _ in estimand.cells])]
-    return "cohort of one unit: its spread cannot be seen" if (size == 1).any() else None
+    weighting = Weighting(weighting)
+    sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
+    since = design.clock[None, :] - design.cohorts[:, None]
+    tested = (design.cohorts != design.control_only)[:, None]
+    times = [-j - design.anticipation for j in range(leads, 0, -1)]
+    effects = np.stack([(tested & (since == e)).astype(np.float64) for e in times], axis=2)
+    fit = two_way_fit(sample.y, untreated_rows(sample), sample.X, sample.w, design.cohort_index, effects)
+    picked = fit.pick(np.eye(leads))
+    lost = int(fit.unidentified(picked).sum())
+    if lost:
+        raise EstimationError(
+            f"{lost} of {leads} leads of {outcome} cannot be told apart from unit and period effects: there are too "
+            "few untreated periods before them. Ask for fewer leads."
+        )
+    lean = fit.leans_on_one(picked)
+    return EffectEstimates(
+        tuple(EffectKey(outcome, "placebo", weighting, event_time=e) for e in times), fit.coefficients[-leads:],
+        design.unit_ids, fit.influence(picked), design.cohort_index, sample.cluster, sampling="conditional",
+        correction="hc2" if sample.cluster is None else "cr1", method="Pretrends on untreated rows",
+        no_error=tuple("rests on a cohort of one unit: its spread cannot be seen" if one else None for one in lean),
+        notes=sample.notes(), regression=(fit.rows, fit.parameters),
+    )  # fmt: skip
+
+
+def enrolled_cells(design: StaggeredDesign) -> tuple[Cell, ...]:
+    """Return the identified cells in which the programme may act: from entry less anticipation on.
+
+    Raises
+    ------
+    NotIdentifiedError
+        If there is none.
+    """
+    cells = tuple((g, t) for g, t in design.identified_cells(BasePeriod.UNIVERSAL) if t >= g - design.anticipation)
+    if not cells:
+        raise NotIdentifiedError("No enrolled cell is identified: StaggeredDesign.estimability() shows why.")
+    return cells
+
+
+def _squared_weights(residual: FloatArray, w: FloatArray) -> float:
+    return float((w**2) @ residual / (w**2).sum())

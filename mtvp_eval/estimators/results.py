@@ -56,18 +56,20 @@ class EffectEstimates:
     influence : (n, K) without any small-sample factor; zero for units outside an estimate.
     stratum : (n,) integer from 0: cohort within block; for the HC2 factor and its degrees of freedom.
     cluster : (n,) unit of assignment above the unit, or None.
-    sampling : design (the draw is random) or superpopulation (the units are a sample).
-    correction : none, hc2 (factor m/(m - 1) a stratum) or cr1 (factor C/(C - 1)); applied by ``covariance``, once.
+    sampling : design (the draw is random), superpopulation (the units are a sample), or conditional (cohorts and their
+        sizes are held fixed, as regressions do; cohort shares are then known numbers).
+    correction : none, hc2 (factor m/(m - 1) a stratum), cr1 (factor C/(C - 1)) or fixest (see
+        ``variance.fixest_factor``); applied by ``covariance``, once.
     method : name of the estimator.
     no_error : K reasons why an estimate has no standard error; None where it has one.
     member : (n, K) units that belong to an estimate, where not all do (missing periods, stacked designs).
-    factor : known small-sample multiplier of the covariance, such as a regression's (N - 1)/(N - K).
     notes : sentences for the reader.
+    regression : rows and parameters of the regression behind the effects, for the correction fixest.
 
     Raises
     ------
     EstimationError
-        If shapes disagree.
+        If shapes disagree, or the correction fixest is declared without a regression.
 
     Example
     -------
@@ -88,8 +90,8 @@ class EffectEstimates:
     method: str = ""
     no_error: tuple[str | None, ...] = ()
     member: BoolArray | None = None
-    factor: float = 1.0
     notes: tuple[str, ...] = ()
+    regression: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         n, K = len(self.unit_ids), len(self.index)
@@ -98,6 +100,8 @@ class EffectEstimates:
         shapes = (np.shape(self.estimate), np.shape(self.influence), np.shape(self.stratum), len(self.no_error))
         if shapes != ((K,), (n, K), (n,), K):
             raise EstimationError(f"{K} estimates for {n} units do not fit arrays of shapes {shapes}.")
+        if self.correction == "fixest" and self.regression is None:
+            raise EstimationError("The correction fixest counts rows and parameters; these effects have no regression.")
         for name in ("estimate", "unit_ids", "influence", "stratum", "cluster", "member"):
             value = getattr(self, name)
             if value is not None:
@@ -128,7 +132,7 @@ class EffectEstimates:
         """Return the (K,) degrees of freedom of the standard errors; infinite where the normal is used."""
         if self.correction == "hc2":
             return variance.satterthwaite_df(self._scaled(), self.stratum, self.member, self.cluster)
-        if self.correction == "cr1":
+        if self.correction in ("cr1", "fixest"):
             return np.full(len(self), self.n_clusters - 1.0)
         return np.full(len(self), np.inf)
 
@@ -143,10 +147,10 @@ class EffectEstimates:
         Raises
         ------
         EstimationError
-            If the correction is not none, hc2 or cr1.
+            If the correction is not none, hc2, cr1 or fixest, or fixest is asked of effects without a regression.
         """
-        if correction not in ("none", "hc2", "cr1"):
-            raise EstimationError(f"Unknown correction {correction}; use none, hc2 or cr1.")
+        if correction not in ("none", "hc2", "cr1", "fixest"):
+            raise EstimationError(f"Unknown correction {correction}; use none, hc2, cr1 or fixest.")
         return replace(self, correction=correction)
 
     def with_units(self, unit_of_measure: dict[str, str]) -> EffectEstimates:
@@ -241,7 +245,9 @@ class EffectEstimates:
     @property
     def ci_method(self) -> str:
         """Name of the interval that ``to_frame`` shows."""
-        spread = {"none": "influence function", "hc2": "HC2 by cohort", "cr1": "CR1"}[self.correction]
+        spread = {"none": "influence function", "hc2": "HC2 by cohort", "cr1": "CR1", "fixest": "CRV1 (fixest)"}[
+            self.correction
+        ]
         return f"{spread}, {'normal' if self.correction == 'none' else 't'}" + (
             ", clustered" if self.cluster is not None else ""
         )
@@ -263,7 +269,9 @@ class EffectEstimates:
 
     def _factor(self) -> float:
         C = self.n_clusters
-        return self.factor * (C / (C - 1) if self.correction == "cr1" else 1.0)
+        if self.correction == "fixest" and self.regression is not None:
+            return variance.fixest_factor(C, *self.regression)
+        return C / (C - 1) if self.correction == "cr1" else 1.0
 
     def _half_width(self, level: float) -> FloatArray:
         from scipy.stats import norm, t

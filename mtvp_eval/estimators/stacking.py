@@ -43,8 +43,6 @@ def stack(*effects: EffectEstimates, sampling: str | None = None, correction: st
         _agreed("sampling", [e.sampling for e in effects], sampling),
         _agreed("correction", [e.correction for e in effects], correction),
     ]
-    if len({e.factor for e in effects}) > 1:
-        raise EstimationError("Effects with different small-sample factors have no common covariance.")
     index = tuple(key for e in effects for key in e.index)
     if len(set(index)) < len(index):
         raise EstimationError(f"{len(index) - len(set(index))} effects occur twice in the sets to stack.")
@@ -72,8 +70,7 @@ def stack(*effects: EffectEstimates, sampling: str | None = None, correction: st
         index, np.concatenate([e.estimate for e in effects]), unit_ids, influence, stratum,
         cluster if any(e.cluster is not None for e in effects) else None, declared[0], declared[1],
         " + ".join(dict.fromkeys(e.method for e in effects)), tuple(r for e in effects for r in e.no_error),
-        None if member.all() else member, effects[0].factor,
-        tuple(dict.fromkeys(note for e in effects for note in e.notes)),
+        None if member.all() else member, tuple(dict.fromkeys(note for e in effects for note in e.notes)),
     )  # fmt: skip
 
 

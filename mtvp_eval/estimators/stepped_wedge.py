@@ -1,8 +1,8 @@
 r"""Stepped wedge by a linear mixed model: effects by exposure time, with random units and clusters by period.
 
 Source: Hussey & Hughes (2007), Contemporary Clinical Trials 28, eq. 1; Kenny et al. (2022), Statistics in Medicine 41,
-for exposure-time indicators averaged over a window; Hooper et al. (2016), Statistics in Medicine 35, for the random
-effect of a cluster in a period.
+for exposure-time indicators averaged over a window; Hooper et al. (2016), Statistics in Medicine 35,
+for the cluster-by-period effect.
 """
 
 from __future__ import annotations

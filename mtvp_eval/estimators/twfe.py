@@ -1,143 +1,152 @@
-"""Two-way fixed effects, static and event study: what was long reported, shown beside methods that do not mix cohorts.
-
-With staggered entry and effects that differ, enrolled cohorts serve as comparison for later ones and the coefficient is
-no mean of effects (Goodman-Bacon 2021). It is here to be seen, not to be believed.
-"""
+"""Two-way fixed effects: one static coefficient, or one a period relative to entry (misleads if effects differ)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from enum import StrEnum
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray, IntArray
-from mtvp_eval.clock import NEVER
+from mtvp_eval.arrays import FloatArray
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import StaggeredDesign
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.estimand import Weighting
-from mtvp_eval.estimators.engine import cohort_means, influence_of, linearised
+from mtvp_eval.estimators.regression import TwoWayFit, two_way_fit
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.estimators.sample import Sample, read_sample
+from mtvp_eval.estimators.variance import two_way_covariance
 
 
-@dataclass(frozen=True, slots=True)
-class TwoWayFit:
-    """Hold coefficients (K,), weights on cohort means (K, G, T) and fitted paths up to the unit's level (G, T)."""
+class Shape(StrEnum):
+    """What the regression lets the effect do: be one number, or a path since entry."""
 
-    coefficient: FloatArray
-    weights: FloatArray
-    path: FloatArray
+    STATIC = "static"
+    EVENT_STUDY = "event_study"
 
 
-def twfe_static(
-    panel: Panel, design: StaggeredDesign, outcome: str, weighting: Weighting = Weighting.PRACTICE
+def twfe(
+    panel: Panel,
+    design: StaggeredDesign,
+    outcome: str,
+    *,
+    covariates: Sequence[str] = (),
+    weighting: Weighting = Weighting.PRACTICE,
+    shape: Shape = Shape.STATIC,
 ) -> EffectEstimates:
-    r"""Regress the outcome on being enrolled, with unit and period effects.
+    r"""Regress the outcome on enrolment with unit and period effects.
 
-    .. math:: Y_{it} = \alpha_i + \lambda_t + \beta D_{it} + \varepsilon_{it}
+    .. math:: Y_{it} = \alpha_i + \lambda_t + \beta 1\{t \ge G_i - \delta\} + e_{it} \quad \text{(static)}
+    .. math:: Y_{it} = \alpha_i + \lambda_t + \textstyle\sum_e \beta_e 1\{t - G_i = e\} + e_{it}, \quad
+              e \ne -1-\delta \quad \text{(event study)}
 
-    CR1 by unit or cluster with factor (N - 1)/(N - K), K = 1 + periods. The whole window is used.
-
-    Raises
-    ------
-    EstimationError
-        If outcomes are missing.
-
-    Source: Goodman-Bacon (2021), eq. 2; small-sample factor as R fixest (unit effects nested in clusters).
-
-    Example
-    -------
-    >>> panel = Panel(np.array(list("abcd"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
-    ...     {"y": np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 3, 9, 9]))
-    >>> twfe_static(panel, StaggeredDesign.from_panel(panel), "y").estimate.round(6).tolist()
-    [3.5]
-    """
-    enrolled = (design.clock[None, :] >= design.cohorts[:, None]).astype(np.float64)
-    keys = (EffectKey(outcome, "twfe", Weighting(weighting)),)
-    return _fit(panel, design, keys, enrolled[None])
-
-
-def twfe_event_study(
-    panel: Panel, design: StaggeredDesign, outcome: str, weighting: Weighting = Weighting.PRACTICE
-) -> EffectEstimates:
-    r"""Regress the outcome on event-time indicators, with unit and period effects; event time -1 is the reference.
-
-    .. math:: Y_{it} = \alpha_i + \lambda_t + \sum_{e \ne -1} \beta_e 1\{t - G_i = e\} + \varepsilon_{it}
-
-    Where everybody enrolls a second reference is needed: the earliest event time. Errors as in ``twfe_static``.
-
-    Raises
-    ------
-    EstimationError
-        If outcomes are missing.
-
-    Source: Sun & Abraham (2021), eq. 3, where its contamination across event times is shown; factor as R fixest.
-
-    Example
-    -------
-    >>> panel = Panel(np.array(list("abcd"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
-    ...     {"y": np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 3, 9, 9]))
-    >>> twfe_event_study(panel, StaggeredDesign.from_panel(panel), "y").estimate.round(6).tolist()
-    [0.0, 3.5]
-    """
-    times = _event_times(design)
-    never = design.cohorts == NEVER
-    relative = np.where(never[:, None], NEVER, design.clock[None, :] - np.where(never, 0, design.cohorts)[:, None])
-    dummies = (relative[None] == times[:, None, None]).astype(np.float64)
-    keys = tuple(EffectKey(outcome, "twfe_event_study", Weighting(weighting), event_time=int(e)) for e in times)
-    return _fit(panel, design, keys, dummies)
-
-
-def two_way_fit(mean: FloatArray, size: FloatArray, x: FloatArray) -> TwoWayFit:
-    """Regress cohort means on K regressors constant within cohort and period; unit and period effects projected out.
+    Here for comparison only: units already enrolled serve as comparisons, so that effects which grow or differ between
+    cohorts enter with weights that may be negative; ``bacon`` shows them. Where everybody enrolls, the event study
+    leaves out the earliest event time as well, without which calendar and event time cannot be told apart.
 
     Parameters
     ----------
-    mean : (G, T) weighted mean paths.
-    size : (G,) units or weights.
-    x : (K, G, T).
+    panel : outcomes (n, T); any pattern of missing rows.
+    design : entries; its comparison plays no part. All periods are used.
+    outcome : name in the panel.
+    covariates : names of baseline values; each gets its own slope a period.
+    weighting : practice or patient (weighted least squares with ``design.size``).
+    shape : static (one ``overall`` entry) or event_study (one entry an event time).
+
+    Returns
+    -------
+    EffectEstimates
+        With correction hc2, or cr1 where clusters are given; ``with_correction("fixest")`` gives fixest's own.
+
+    Raises
+    ------
+    EstimationError
+        If a coefficient cannot be told apart from the effects of units and periods.
+
+    Source: Goodman-Bacon (2021), eq. 2; Sun & Abraham (2021), eq. 3.
 
     Example
     -------
-    >>> mean, x = np.array([[0.0, 3.0], [0.0, 1.0]]), np.array([[[0.0, 1.0], [0.0, 0.0]]])
-    >>> two_way_fit(mean, np.ones(2), x).coefficient.round(6).tolist()
-    [2.0]
+    >>> panel = Panel(np.array(list("abcd"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
+    ...     {"y": np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 3, 9, 9]))
+    >>> twfe(panel, StaggeredDesign.from_panel(panel), "y").estimate.round(9).tolist()
+    [3.5]
     """
-    G, T = mean.shape
-    periods = np.broadcast_to(np.eye(T)[:, 1:], (G, T, T - 1))
-    Z = np.concatenate([periods, x.transpose(1, 2, 0)], axis=2)
-    Z = Z - Z.mean(axis=1, keepdims=True)
-    inverse = np.linalg.inv(np.einsum("g,gtp,gtq->pq", size, Z, Z))
-    weights = np.einsum("g,gtp,pk->kgt", size, Z, inverse[:, T - 1 :])
-    beta = inverse @ np.einsum("g,gtp,gt->p", size, Z, mean)
-    return TwoWayFit(beta[T - 1 :], weights, Z @ beta)
-
-
-def _fit(panel: Panel, design: StaggeredDesign, keys: tuple[EffectKey, ...], x: FloatArray) -> EffectEstimates:
-    sample = read_sample(panel, design, keys[0].outcome, by_size=keys[0].weighting == Weighting.PATIENT)
-    _refuse(sample)
-    mean = cohort_means(sample.y, sample.w, design.cohort_index)
-    fit = two_way_fit(mean, np.bincount(design.cohort_index, sample.w).astype(np.float64), x)
-    u = linearised(sample.y, sample.w, design.cohort_index, fit.path)
-    N, K = sample.y.size, len(keys) + len(design.clock)
+    weighting = Weighting(weighting)
+    sample, fit, times = _fit(panel, design, outcome, covariates, weighting, Shape(shape))
+    picked = fit.pick(np.eye(fit.n_effects))
+    lost = fit.unidentified(picked)
+    if lost.any():
+        raise EstimationError(
+            f"{int(lost.sum())} of {len(times)} coefficients of {outcome} cannot be told apart from unit and period "
+            "effects in the rows observed. Shorten the window, or use a method that estimates cell by cell."
+        )
+    moved = np.abs(fit.score).max() > 1e-12 * np.abs(np.nan_to_num(sample.y)).max() * sample.w.max()
+    reasons = [
+        "rests on a cohort of one unit: its spread cannot be seen" if one
+        else None if moved else "the outcome fits without error: no spread is left"
+        for one in fit.leans_on_one(picked)
+    ]  # fmt: skip
     return EffectEstimates(
-        keys, fit.coefficient, design.unit_ids, influence_of(u, design.cohort_index, fit.weights, design.n_units),
-        design.cohort_index, sample.cluster, correction="cr1", method="Two-way fixed effects",
-        factor=(N - 1) / (N - K), notes=(*sample.notes(), "Mixes cohorts where effects differ: shown for comparison."),
+        tuple(
+            EffectKey(outcome, "overall" if e is None else "event_study", weighting, event_time=e) for e in times
+        ),
+        fit.coefficients[-fit.n_effects :], design.unit_ids, fit.influence(picked), design.cohort_index, sample.cluster,
+        sampling="conditional", correction="hc2" if sample.cluster is None else "cr1",
+        method="Two-way fixed effects", no_error=tuple(reasons), notes=_notes(sample, design, times),
+        regression=(fit.rows, fit.parameters),
     )  # fmt: skip
 
 
-def _event_times(design: StaggeredDesign) -> IntArray:
-    entered = design.cohorts[design.cohorts != NEVER]
-    times = np.unique(design.clock[None, :] - entered[:, None])
-    return times[times != -1] if len(entered) < len(design.cohorts) else times[1:][times[1:] != -1]
+def twfe_two_way_covariance(
+    panel: Panel,
+    design: StaggeredDesign,
+    outcome: str,
+    *,
+    covariates: Sequence[str] = (),
+    weighting: Weighting = Weighting.PRACTICE,
+    shape: Shape = Shape.STATIC,
+) -> FloatArray:
+    """Return the covariance of ``twfe`` clustered by unit (or the panel's cluster) and by period, (K, K).
+
+    With few periods it is unreliable, and may not be positive; a separate matrix for that reason.
+
+    Source: Cameron, Gelbach & Miller (2011), eq. 2.10.
+    """
+    sample, fit, _ = _fit(panel, design, outcome, covariates, Weighting(weighting), Shape(shape))
+    scores = fit.row_scores(fit.pick(np.eye(fit.n_effects)))
+    periods = int(sample.observed.any(axis=0).sum())
+    return two_way_covariance(scores, sample.cluster, fit.parameters - periods + 1)
 
 
-def _refuse(sample: Sample) -> None:
-    gaps = int((~sample.observed.all(axis=1)).sum())
-    if gaps:
-        raise EstimationError(
-            f"{gaps} of {len(sample.y)} units have missing periods; the closed form needs a balanced panel. "
-            "Restrict the panel to complete units."
-        )
+def _fit(
+    panel: Panel, design: StaggeredDesign, outcome: str, covariates: Sequence[str], weighting: Weighting, shape: Shape
+) -> tuple[Sample, TwoWayFit, tuple[int | None, ...]]:
+    sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
+    times, effects = enrolment_paths(design, shape)
+    fit = two_way_fit(sample.y, sample.observed, sample.X, sample.w, design.cohort_index, effects)
+    return sample, fit, times
+
+
+def enrolment_paths(design: StaggeredDesign, shape: Shape) -> tuple[tuple[int | None, ...], FloatArray]:
+    """Return event times (None for static) and the (G, T, K) indicators of enrolment that the regression uses."""
+    since = design.clock[None, :] - design.cohorts[:, None]
+    enrolls = design.cohorts[:, None] <= design.clock[-1]
+    if shape == Shape.STATIC:
+        return (None,), (enrolls & (since >= -design.anticipation))[:, :, None].astype(np.float64)
+    found = np.unique(since[np.broadcast_to(enrolls, since.shape)])
+    left_out = {-1 - design.anticipation} | ({int(found[0])} if enrolls.all() else set())
+    times = tuple(int(e) for e in found if e not in left_out)
+    return times, np.stack([(enrolls & (since == e)).astype(np.float64) for e in times], axis=2)
+
+
+def _notes(sample: Sample, design: StaggeredDesign, times: tuple[int | None, ...]) -> tuple[str, ...]:
+    notes = ["Units already enrolled serve as comparisons: weights on single effects may be negative."]
+    if design.always_enrolled:
+        notes.append(f"{design.always_enrolled} units enrolled from the first period on are left out.")
+    if design.control_only in design.clock and len(times) > 1:
+        notes.append("Everybody enrolls: the earliest event time is set to zero beside the one before entry.")
+    gaps = ~sample.observed
+    if gaps.any():
+        notes.append(f"{gaps.mean():.1%} of unit-periods are missing; the regression uses the rows there are.")
+    return tuple(notes)

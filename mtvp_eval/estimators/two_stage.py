@@ -1,68 +1,83 @@
-"""Gardner (2022): two-stage difference-in-differences, with the first stage's error carried to the second."""
+"""Gardner (2022): first the path without enrolment, then averages of what is left; GMM standard errors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from mtvp_eval.arrays import FloatArray
 from mtvp_eval.data.panel import Panel
-from mtvp_eval.design.staggered import StaggeredDesign
-from mtvp_eval.estimands.estimand import Estimand, Weighting
-from mtvp_eval.estimators.engine import cohort_means
-from mtvp_eval.estimators.imputation import alone
+from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
+from mtvp_eval.errors import EstimationError
+from mtvp_eval.estimands.att import cell_effect
+from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.estimators.sample import read_sample
-from mtvp_eval.estimators.staircase import staircase
+from mtvp_eval.estimators.untreated_path import cell_averages
 
 
-def two_stage(panel: Panel, design: StaggeredDesign, outcome: str, estimands: Sequence[Estimand]) -> EffectEstimates:
-    r"""Regress outcomes less their first-stage fit on the estimands' cells.
+def two_stage(
+    panel: Panel,
+    design: StaggeredDesign,
+    outcome: str,
+    *,
+    covariates: Sequence[str] = (),
+    weighting: Weighting = Weighting.PRACTICE,
+    cells: Sequence[Cell] | None = None,
+) -> EffectEstimates:
+    r"""Estimate every cell by regressing what the first stage leaves on one indicator a cell.
 
-    .. math:: \psi_i = \frac{n w_i}{W_g} \big( a_g'(Y_i - \hat\lambda) - H_g \hat\theta \big)
+    .. math:: \hat\tau_{it} = Y_{it} - \hat\alpha_i - x_i'\hat\lambda_t, \qquad
+              \hat\theta = (D'D)^{-1} D'\hat\tau, \qquad
+              \psi_i = n (D'D)^{-1}\big(D_i'(\hat\tau_i - D_i\hat\theta) - D'X_1 (X_1'X_1)^{-1} X_{1i}'e_i\big)
 
-    Estimates are those of ``imputation``; errors differ only in that second-stage residuals are centred at the estimate
-    and not at each cohort's own mean. Leads average first-stage residuals of earlier periods. Reported with the HC2
-    factor by cohort; the original has none.
+    Point estimates are those of ``imputation``. A second stage with one coefficient for many cells (static, event
+    study) centres residuals at that coefficient; that is the same as averaging cells with estimated shares, which is
+    what ``aggregate`` does with these entries. Leads average first-stage residuals, which are fitted to the same rows:
+    they are pulled towards zero, and the first lead before entry is left out as in the original's event study.
 
     Parameters
     ----------
-    panel : outcomes observed throughout.
-    design : cohorts; all untreated cells of the window enter the first stage.
+    panel : outcomes (n, T); any pattern of missing rows.
+    design : cohorts; the comparison is every untreated row.
     outcome : name in the panel.
-    estimands : estimands of one weighting; leads from ``event_study`` with the universal base.
+    covariates : names of baseline values; each gets its own slope a period in the first stage.
+    weighting : practice, or patient (weights ``design.size`` in both stages).
+    cells : cells; all identified ones where not given. Leads of the last cohort may be asked for as well.
+
+    Returns
+    -------
+    EffectEstimates
+        att_gt entries; hc2 without clusters, cr1 with. The original applies no factor: ``with_correction("none")``.
 
     Raises
     ------
     EstimationError
-        If outcomes are missing, or estimands differ in weighting.
-    NotIdentifiedError
-        If an estimand holds periods in which nobody is untreated.
+        If the comparison is the never-enrolled only, or cells have no untreated path.
 
-    Source: Gardner (2022), arXiv:2207.05943, theorem 1 and section 3.3 (GMM variance).
+    Source: Gardner (2022), eq. 8-9 and section 4.3 (GMM variance after Newey & McFadden 1994, theorem 6.1).
 
     Example
     -------
-    >>> from mtvp_eval.estimands.aggregate import overall
+    >>> import numpy as np
     >>> panel = Panel(np.array(list("abcd"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
     ...     {"y": np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 3, 9, 9]))
-    >>> design = StaggeredDesign.from_panel(panel)
-    >>> two_stage(panel, design, "y", [overall(design)]).estimate.round(6).tolist()
-    [3.5]
+    >>> effects = two_stage(panel, StaggeredDesign.from_panel(panel), "y")
+    >>> [(k.event_time, abs(round(float(v), 9))) for k, v in zip(effects.index, effects.estimate)]
+    [(-2, 0.0), (0, 3.5)]
     """
-    sample = read_sample(panel, design, outcome, by_size=estimands[0].weighting == Weighting.PATIENT)
-    first = staircase(sample, estimands)
-    y, w, cohort = np.where(design.usable, sample.y, 0.0), sample.w, design.cohort_index
-    estimate = np.einsum("kgt,gt->k", first.weights, cohort_means(y, w, cohort))
-    mean_part = first.target.sum(axis=2) * estimate[:, None]  # (K, G)
-    scale = design.n_units * w / np.bincount(cohort, w)[cohort]
-    influence = np.empty((design.n_units, len(estimands)))
-    for g in range(len(design.cohorts)):
-        rows = cohort == g
-        moved = (y[rows] - first.period_effect * design.usable) @ first.weights[:, g].T
-        influence[rows] = scale[rows, None] * (moved - mean_part[:, g])
+    weighting = Weighting(weighting)
+    sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
+    wanted = design.identified_cells(BasePeriod.UNIVERSAL) if cells is None else tuple(cells)
+    if not wanted:
+        raise EstimationError("No cell is identified: StaggeredDesign.estimability() shows why.")
+    found = cell_averages(sample, wanted, _mean)
     return EffectEstimates(
-        tuple(EffectKey.of(e, outcome) for e in estimands), estimate, design.unit_ids, influence, cohort,
-        sample.cluster, correction="hc2" if sample.cluster is None else "cr1", method="Gardner two-stage",
-        no_error=tuple(alone(design, e) for e in estimands), notes=sample.notes(),
+        tuple(EffectKey.of(cell_effect(cell, weighting), outcome) for cell in wanted),
+        found.effect, design.unit_ids, found.influence, design.cohort_index, sample.cluster,
+        correction="hc2" if sample.cluster is None else "cr1", method="Two-stage (Gardner)",
+        no_error=found.no_error, notes=sample.notes(),
     )  # fmt: skip
+
+
+def _mean(residual: FloatArray, w: FloatArray) -> float:
+    return float(w @ residual / w.sum())

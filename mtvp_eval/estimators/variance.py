@@ -2,7 +2,8 @@
 
 Arguments: ``influence`` (n, K); ``cluster`` (n,) labels or None; ``stratum`` (n,) integers from 0; ``member`` (n, K),
 or None where every unit belongs to every column.
-Source: Liang & Zeger (1986) for clusters; MacKinnon & White (1985) for HC2; Satterthwaite (1946), Welch (1947).
+Source: Liang & Zeger (1986) for clusters; MacKinnon & White (1985) for HC2; Satterthwaite (1946), Welch (1947);
+Bergé (2018) for the factor of fixest.
 """
 
 from __future__ import annotations
@@ -60,6 +61,43 @@ def variance(influence: FloatArray, cluster: ObjectArray | None) -> FloatArray:
     """
     sums = cluster_sums(influence, cluster)
     return np.einsum("ck,ck->k", sums, sums) / len(influence) ** 2
+
+
+def fixest_factor(clusters: int, rows: int, parameters: int) -> float:
+    r"""Return :math:`\frac{C}{C-1}\frac{N-1}{N-K}`, the small-sample factor of a clustered regression.
+
+    ``parameters`` K counts coefficients and period effects; unit effects lie within clusters and are not counted
+    (fixest's "nonnested", Stata's areg and reghdfe alike).
+
+    >>> fixest_factor(2, 11, 6)
+    4.0
+    """
+    return clusters / (clusters - 1) * (rows - 1) / (rows - parameters)
+
+
+def two_way_covariance(score: FloatArray, cluster: ObjectArray | None, parameters: int) -> FloatArray:
+    r"""Return the covariance clustered by ``cluster`` (units where None) and by period of ``score`` (n, T, K), (K, K).
+
+    .. math:: (V_{unit} + V_{period} - V_{row}) \frac{C_{min}}{C_{min}-1}\frac{N-1}{N-K}
+
+    Scores sum to psi / n over periods and are zero in rows not used; ``parameters`` K counts coefficients and one
+    constant, since unit and period effects both lie within clusters. Not positive definite by construction.
+    Source: Cameron, Gelbach & Miller (2011), eq. 2.10, with the smaller number of clusters in the factor.
+
+    >>> two_way_covariance(np.array([[[1.0], [-1.0]], [[1.0], [-1.0]]]), None, 2).ravel().round(6).tolist()
+    [12.0]
+    """
+    T, K = score.shape[1:]
+    by_unit = cluster_sums(score.sum(axis=1), cluster)
+    by_period = score.sum(axis=0)
+    if cluster is None:
+        crossed = score.reshape(-1, K)
+    else:
+        crossed = np.concatenate([cluster_sums(score[:, t], cluster) for t in range(T)])
+    smallest = min(len(by_unit), T)
+    rows = int((score != 0).any(axis=2).sum())
+    raw = by_unit.T @ by_unit + by_period.T @ by_period - crossed.T @ crossed
+    return raw * smallest / (smallest - 1) * (rows - 1) / (rows - parameters)
 
 
 def satterthwaite_df(

@@ -79,13 +79,13 @@ def verify(region: str, data: Path | None = None) -> str:
 def _report_one(region: str, data: Path | None, jobs: int) -> Iterator[str]:
     folder = config_path(project_root(), region).parent
     evaluation = run_evaluation(region, data)
-    templates = {
-        resource("notebooks") / f"{name}.ipynb": {"region": region, "language": language}
+    renderings = [
+        publishing.Rendering(resource("notebooks") / f"{name}.ipynb", {"region": region, "language": language}, name)
         for name, language in NOTEBOOKS.items()
-    }
-    with _data_for_kernels(region, data), step(f"running the notebooks of {region}"):
-        made = publishing.publish(folder, templates, report_inputs(evaluation), _identifiers(evaluation), jobs)
-    _write_run_record(folder)
+    ]
+    with data_for_kernels(data_folder(region, data)), step(f"running the notebooks of {region}"):
+        made = publishing.publish(folder, renderings, report_inputs(evaluation), _identifiers(evaluation), jobs)
+    write_run_record(folder)
     yield f"reports/{region}/"
     for name in made.files:
         yield f"  {name}"
@@ -103,10 +103,10 @@ def _every_region() -> tuple[str, ...]:
 
 
 @contextmanager
-def _data_for_kernels(region: str, data: Path | None) -> Iterator[None]:
-    """Name the folder of the extracts in the environment that the notebooks' kernels inherit."""
+def data_for_kernels(folder: Path) -> Iterator[None]:
+    """Name the folder of the data in the environment that the notebooks' kernels inherit."""
     before = os.environ.get(DATA_VARIABLE)
-    os.environ[DATA_VARIABLE] = str(data_folder(region, data).resolve())
+    os.environ[DATA_VARIABLE] = str(folder.absolute())
     try:
         yield
     finally:
@@ -116,7 +116,7 @@ def _data_for_kernels(region: str, data: Path | None) -> Iterator[None]:
             os.environ[DATA_VARIABLE] = before
 
 
-def _write_run_record(folder: Path) -> None:
+def write_run_record(folder: Path) -> None:
     """Say beside the report when and where it was run; git does not see this file."""
     record = json.dumps(record_run(project_root()).to_dict(), indent=1)
     (folder / "run.json").write_text(record + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ from mtvp_eval.data.cells import ReadingSettings
 from mtvp_eval.dictionary.load import load_dictionary, load_programme
 from mtvp_eval.errors import CommandError, DataError
 from mtvp_eval.pipeline.evaluate import data_folder, refuse_unknown_outcomes
-from mtvp_eval.project import project_root, resource
+from mtvp_eval.project import embedded_question, project_root, resource
 
 
 def init(region: str) -> tuple[Path, ...]:
@@ -80,6 +80,8 @@ def _only_programme() -> str:
 def simulate(region: str, seed: int | None, defect: str | None = None) -> Path:
     """Write the extracts of an embedded region to raw/REGION, with one mistake if asked for; return the folder.
 
+    Its question is written to reports/REGION where there is none.
+
     Raises
     ------
     CommandError
@@ -93,7 +95,20 @@ def simulate(region: str, seed: int | None, defect: str | None = None) -> Path:
     folder = project_root() / "raw" / region
     tables = load_dictionary(resource("data_dictionary")).tables
     write_region(simulate_region(settings, seed), folder, tables, Defect(defect) if defect else None)
+    _bring_question(region)
     return folder
+
+
+def _bring_question(region: str) -> None:
+    """Copy the question of an embedded region to where reports are made, unless one is there."""
+    question, embedded = config_path(project_root(), region), embedded_question(region)
+    if embedded is None or question.exists():
+        return
+    try:
+        question.parent.mkdir(parents=True, exist_ok=True)
+        question.write_bytes(embedded.read_bytes())
+    except OSError as error:
+        raise CommandError(f"reports/{region}/ cannot be written: {error.strerror}.") from error
 
 
 def dictionary_page(*, only_check: bool) -> str:

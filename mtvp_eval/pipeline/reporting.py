@@ -19,6 +19,7 @@ from mtvp_eval.report.inputs import MoneyInputs, OutcomeInfo, Priced, ReportInpu
 if TYPE_CHECKING:
     import pandas as pd
 
+_SHARES = ("uptake", "persistence", "cashable", "avoidable", "backfill")
 _DECIMALS = {"cost": 2, "survey": 2, "ratio": 2, "value": 2}
 
 
@@ -123,8 +124,10 @@ def _breaks(evaluation: Evaluation) -> pd.DataFrame:
     for name, outcomes in crossed.items():
         known = by_name[name]
         last = "" if known.last is None else quarter_label(known.last)
-        rows.append((name, quarter_label(known.first), last, ", ".join(outcomes), known.what_en, known.source))
-    return _frame(("break", "first_period", "last_period", "outcomes", "what", "source"), rows)
+        words = (known.what_en, known.what_nl, known.what_en)
+        rows.append((name, quarter_label(known.first), last, ", ".join(outcomes), *words, known.source))
+    columns = ("break", "first_period", "last_period", "outcomes", "what", "what_nl", "what_en", "source")
+    return _frame(columns, rows)
 
 
 def _entry(panel: Panel) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -200,7 +203,7 @@ def _money(evaluation: Evaluation, result: NetBenefit) -> MoneyInputs:
     parties = who_pays_who_gains(result).rename(columns={"probability_gain": "probability_positive"})
     even = result.break_even_tariff()
     low, high = even.interval(level)
-    years = result.scenario.years
+    periods = sorted({t for cells in evaluation.effects.money_cells for _, t in cells})
     effects = result.effects
     return MoneyInputs(
         perspectives=perspectives,
@@ -218,16 +221,10 @@ def _money(evaluation: Evaluation, result: NetBenefit) -> MoneyInputs:
                 }
             ]
         ),
-        assumptions=pd.DataFrame(
-            [
-                {"item": a.where, "value": a.what, "unit": "", "evidence": "assumed", "source": a.source}
-                for a in result.assumptions
-            ],
-            columns=["item", "value", "unit", "evidence", "source"],
-        ),
+        assumptions=_assumptions(result),
         patient_years=result.patient_years(),
-        first_period=str(years[0]),
-        last_period=str(years[-1]),
+        first_period=quarter_label(periods[0]),
+        last_period=quarter_label(periods[-1]),
         price_year=result.scenario.price_year,
         discounting=result.scenario.discount.name,
         priced=Priced(
@@ -237,3 +234,19 @@ def _money(evaluation: Evaluation, result: NetBenefit) -> MoneyInputs:
             result.total(Perspective.INSURER).df,
         ),
     )
+
+
+def _assumptions(result: NetBenefit) -> pd.DataFrame:
+    """Amounts and shares nobody measured, one row each: ``inputs.<item>.<year>`` or ``line <id>.<share>``."""
+    supplied = result.scenario.supplied
+    rows: list[tuple[Any, ...]] = []
+    for row in supplied:
+        years = f".{row.valid_from.year}" if row.valid_to and row.valid_from.year == row.valid_to.year else ""
+        rows.append((f"inputs.{row.item}{years}", row.value, row.unit, row.evidence.value, row.source))
+    for a in (a for a in result.assumptions if not a.where.startswith("inputs.")):
+        share, _, value = a.what.partition(" ")
+        if share in _SHARES:
+            rows.append((f"{a.where}.{share}", float(value), "", "assumed", a.source))
+        elif a.where.removeprefix("line ") not in {row.item for row in supplied}:
+            rows.append((a.where, a.what, "", "assumed", a.source))
+    return _frame(("item", "value", "unit", "evidence", "source"), rows)

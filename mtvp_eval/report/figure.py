@@ -35,8 +35,8 @@ class ReportFigure:
     def _repr_html_(self) -> str:
         source = base64.b64encode(self.svg).decode("ascii")
         return (
-            f'<figure id="figure-{escape(self.id)}"><img alt="{escape(self.alt)}" '
-            f'src="data:image/svg+xml;base64,{source}"><figcaption>{escape(self.caption)}</figcaption></figure>'
+            f'<figure id="figure-{escape(self.id)}"><figcaption>{escape(self.caption)}</figcaption>'
+            f'<img alt="{escape(self.alt)}" src="data:image/svg+xml;base64,{source}"></figure>'
         )
 
 

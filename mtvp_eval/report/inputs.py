@@ -12,6 +12,8 @@ from mtvp_eval.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mtvp_eval.report.table import ReportTable
+
 Texts = Mapping[str, str]
 """A text by language: ``{"nl": ..., "en": ...}``."""
 
@@ -149,6 +151,17 @@ class ReportInputs:
         named = {self.primary_outcome, *self.effects["outcome"], *self.trends["outcome"]}
         if named - known:
             raise DataError(f"The report has no title for outcome {', '.join(sorted(named - known))}.")
+
+    @property
+    def priced(self) -> Priced | None:
+        """What was priced, if a net benefit was computed."""
+        return None if self.money is None else self.money.priced
+
+    def tables(self, language: str) -> tuple[ReportTable, ...]:
+        """Return every table that holds at least one row, in the order of the report."""
+        from mtvp_eval.report.catalogue import all_tables
+
+        return all_tables(self, language)
 
     def outcome(self, id_: str) -> OutcomeInfo:
         """Return the words of one outcome."""

@@ -9,6 +9,8 @@ from importlib.resources import files
 from mtvp_eval.errors import CommandError
 
 LANGUAGES = ("nl", "en")
+PARTS = ("", "open_data.")
+"""Beginnings of the files of texts: of every report, and of the one on open claims data."""
 MINUS = "\N{MINUS SIGN}"
 WITHHELD = "\N{BULLET}"
 ABSENT = "\N{EN DASH}"
@@ -30,9 +32,10 @@ def texts(language: str) -> dict[str, str]:
 
     if language not in LANGUAGES:
         raise CommandError(f"Unknown language {language!r}; a report is written in {' or '.join(LANGUAGES)}.")
-    content = files("mtvp_eval.report").joinpath("texts", f"{language}.yaml").read_text(encoding="utf-8")
     flat: dict[str, str] = {}
-    _flatten("", yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), flat)
+    for part in PARTS:
+        content = files("mtvp_eval.report").joinpath("texts", f"{part}{language}.yaml").read_text(encoding="utf-8")
+        _flatten("", yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), flat)
     return flat
 
 

@@ -23,6 +23,7 @@ SENTENCES = {
     "break_even": sentences.break_even,
     "reading": sentences.reading,
     "limits": sentences.limits,
+    "caveats": sentences.caveats,
     "supplied": sentences.supplied,
 }
 
@@ -101,7 +102,7 @@ class Page:
         said: Sequence[str] = SENTENCES[name](self.inputs, self.language)
         if name == "decision":
             return Prose((" ".join(said),), role="decision")
-        return Prose(tuple(said), "ul" if len(said) > 1 else "p")
+        return Prose(tuple(said), "ul" if len(said) > 1 else "p", role=name)
 
     def table(self, name: str, **only: str) -> ReportTable | Prose:
         """Return a table, or those of its rows where columns have the given values; why not, if there is none."""

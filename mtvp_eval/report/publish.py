@@ -15,9 +15,8 @@ from typing import Any
 from mtvp_eval.errors import CommandError
 from mtvp_eval.report.disclosure import assert_releasable
 from mtvp_eval.report.html_check import assert_readable
-from mtvp_eval.report.inputs import ReportInputs
 from mtvp_eval.report.render import check_parameters, execute, write_page
-from mtvp_eval.report.results import MANIFEST, RESULTS, TABLES, write_manifest, write_results
+from mtvp_eval.report.results import MANIFEST, RESULTS, TABLES, Published, write_manifest, write_results
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +27,19 @@ class Report:
     files: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """One notebook of a report: the template, its parameters, and the name of the files made from it."""
+
+    template: Path
+    parameters: Mapping[str, object]
+    name: str
+
+
 def publish(
     folder: Path,
-    notebooks: Mapping[Path, Mapping[str, object]],
-    inputs: ReportInputs,
+    renderings: Sequence[Rendering],
+    inputs: Published,
     identifiers: Iterable[str],
     jobs: int = 2,
 ) -> Report:
@@ -40,7 +48,7 @@ def publish(
     Parameters
     ----------
     folder : the region's folder; files in it that no report made (the question, notes) stay.
-    notebooks : template -> parameters.
+    renderings : notebooks to run; one template may be run more than once under different names.
     inputs : what the tables, the results and the manifest are made from.
     identifiers : of the practices; none may stand in any file.
     jobs : notebooks run at the same time, each in its own process.
@@ -52,18 +60,18 @@ def publish(
     DataError
         If an identifier stands in a file.
     """
-    for template, parameters in notebooks.items():
-        check_parameters(template, parameters)
-    names = [name for template in notebooks for name in (f"{template.stem}.ipynb", f"{template.stem}.html")]
+    for rendering in renderings:
+        check_parameters(rendering.template, rendering.parameters)
+    names = [name for rendering in renderings for name in (f"{rendering.name}.ipynb", f"{rendering.name}.html")]
     with _workshop(folder) as made:
-        with _pool(jobs, len(notebooks)) as pool:
-            running = [pool.submit(_one, template, made, parameters) for template, parameters in notebooks.items()]
+        with _pool(jobs, len(renderings)) as pool:
+            running = [pool.submit(_one, rendering, made) for rendering in renderings]
             write_results(made, inputs)
             _finish(running, pool)
         for name in names:
             if name.endswith(".html"):
                 assert_readable(made / name)
-        parameters_of = {template.stem: dict(parameters) for template, parameters in notebooks.items()}
+        parameters_of = {rendering.name: dict(rendering.parameters) for rendering in renderings}
         published = [*names, RESULTS, TABLES]
         write_manifest(made, inputs.manifest, parameters_of, published)
         assert_releasable([made / name for name in [*published, MANIFEST]], identifiers)
@@ -71,10 +79,10 @@ def publish(
     return Report(folder, (*published, MANIFEST))
 
 
-def _one(template: Path, made: Path, parameters: Mapping[str, object]) -> None:
-    notebook = made / f"{template.stem}.ipynb"
-    execute(template, notebook, parameters)
-    write_page(notebook, made / f"{template.stem}.html")
+def _one(rendering: Rendering, made: Path) -> None:
+    notebook = made / f"{rendering.name}.ipynb"
+    execute(rendering.template, notebook, rendering.parameters)
+    write_page(notebook, made / f"{rendering.name}.html")
 
 
 def _pool(jobs: int, wanted: int) -> ProcessPoolExecutor:

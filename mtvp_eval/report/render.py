@@ -86,6 +86,26 @@ def stable(notebook: Any, parameters: Mapping[str, object]) -> Any:
     return notebook
 
 
+def store_outputs(executed: Path, template: Path) -> None:
+    """Write what an executed notebook shows into its template, so that a reader of the template sees it too.
+
+    For the run with the template's own parameters: the cell that repeats them is left out.
+    """
+    import nbformat
+
+    notebook = nbformat.read(str(executed), as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    del notebook.metadata["papermill"]
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number:02d}"
+    for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), start=1):
+        cell["execution_count"] = count
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output["execution_count"] = count
+    nbformat.write(notebook, str(template))
+
+
 def write_page(notebook: Path, target: Path) -> None:
     """Write the reader's page of an executed notebook: one file, no code, nothing fetched."""
     import nbformat

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from mtvp_eval.report.catalogue import all_tables
-from mtvp_eval.report.inputs import Priced, ReportInputs
+from mtvp_eval.report.inputs import Priced
 from mtvp_eval.report.labels import WITHHELD
 from mtvp_eval.report.table import PublishedNumber, ReportTable
 
@@ -25,28 +24,43 @@ RESULTS, TABLES, MANIFEST = "results.json", "tables.xlsx", "manifest.json"
 _SOME_DAY = (1980, 1, 1, 0, 0, 0)
 
 
-def published_numbers(inputs: ReportInputs) -> tuple[PublishedNumber, ...]:
+class Published(Protocol):
+    """What the files of a report are made from: `ReportInputs` of a region, or `OpenDataInputs`."""
+
+    @property
+    def region(self) -> str: ...  # noqa: D102
+    @property
+    def simulated(self) -> bool: ...  # noqa: D102
+    @property
+    def level(self) -> float: ...  # noqa: D102
+    @property
+    def priced(self) -> Priced | None: ...  # noqa: D102
+    @property
+    def manifest(self) -> Mapping[str, Any]: ...  # noqa: D102
+    def tables(self, language: str) -> tuple[ReportTable, ...]: ...  # noqa: D102
+
+
+def published_numbers(inputs: Published) -> tuple[PublishedNumber, ...]:
     """Return every published number of every table."""
-    return tuple(n for table in all_tables(inputs, LANGUAGE) for n in table.numbers())
+    return tuple(n for table in inputs.tables(LANGUAGE) for n in table.numbers())
 
 
-def results(inputs: ReportInputs) -> dict[str, Any]:
+def results(inputs: Published) -> dict[str, Any]:
     """Return the content of `results.json`: every published number, and the full covariance of what is priced."""
-    priced = inputs.money.priced if inputs.money is not None else None
     return {
         "region": inputs.region,
         "simulated": inputs.simulated,
         "level": inputs.level,
         "numbers": [_number(n) for n in published_numbers(inputs)],
-        "priced": None if priced is None else _priced(priced),
+        "priced": None if inputs.priced is None else _priced(inputs.priced),
     }
 
 
-def write_results(folder: Path, inputs: ReportInputs) -> None:
+def write_results(folder: Path, inputs: Published) -> None:
     """Write `results.json` and `tables.xlsx` into a folder."""
     content = json.dumps(results(inputs), indent=1, ensure_ascii=False, allow_nan=False)
     (folder / RESULTS).write_text(content + "\n", encoding="utf-8", newline="\n")
-    (folder / TABLES).write_bytes(workbook(all_tables(inputs, LANGUAGE)))
+    (folder / TABLES).write_bytes(workbook(inputs.tables(LANGUAGE)))
 
 
 def write_manifest(

@@ -43,7 +43,7 @@ def effect(row: Any, outcome: OutcomeInfo, language: str, level: float, places: 
         return say("effect_absent", language, **words)
     if not math.isfinite(row.ci_low):
         size = number(row.estimate, language, places, signed=True)
-        return say("effect_no_interval", language, size=size, reason=row.note, **words)
+        return say("effect_no_interval", language, size=size, reason=term("reason", str(row.note), language), **words)
     if row.ci_low <= 0 <= row.ci_high:
         excluded = say(
             "excludes_both",
@@ -137,7 +137,7 @@ def reading(inputs: ReportInputs, language: str) -> list[str]:
     """Return what every reader must know of how the effects were made."""
     method = term("method", inputs.headline_method, language)
     names = [term("covariate", name, language) for name in inputs.headline_covariates]
-    said = [basis(inputs, language)]
+    said = [basis(inputs, language), *not_identified(inputs, language)]
     if names:
         said.append(say("headline", language, method=method, covariates=joined(names, language)))
     else:
@@ -145,7 +145,6 @@ def reading(inputs: ReportInputs, language: str) -> list[str]:
     if "log_list_size" in inputs.headline_covariates:
         said.append(say("headline_why", language))
     primary = inputs.outcome(inputs.primary_outcome).title[language]
-    said += not_identified(inputs, language)
     return [*said, intervals(inputs, language), say("family", language, outcome=primary), *placebo(inputs, language)]
 
 
@@ -158,6 +157,11 @@ def limits(inputs: ReportInputs, language: str) -> list[str]:
         if inputs.money.discounting:
             said.append(say("discounting", language, profile=inputs.money.discounting))
     return said
+
+
+def caveats(inputs: ReportInputs, language: str) -> list[str]:
+    """Return how to read the effects and what they do not show, as one list."""
+    return [*reading(inputs, language), *limits(inputs, language)]
 
 
 def basis(inputs: ReportInputs, language: str) -> str:
@@ -236,8 +240,7 @@ def _weightings(inputs: ReportInputs, language: str) -> Iterable[str]:
     places = decimals(inputs)
     for o in (o for o in inputs.outcomes if o.id in outcomes):
         practice, patient = (
-            number(float(frame.loc[(o.id, w)]), language, places[o.id], signed=True)
-            for w in ("practice", "patient")
+            number(float(frame.loc[(o.id, w)]), language, places[o.id], signed=True) for w in ("practice", "patient")
         )
         words = {"title": o.title[language], "unit": o.unit[language]}
         said.append(say("weightings_differ", language, practice=practice, patient=patient, **words))

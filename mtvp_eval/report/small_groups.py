@@ -28,7 +28,7 @@ def withheld_cohorts(inputs: ReportInputs) -> frozenset[str]:
     """
     cohorts = [str(c) for c in inputs.cohorts["cohort"]]
     cells = inputs.estimability
-    treated = set(cells.loc[(cells["practices_comparing"] > 0) & (cells["event_time"] >= 0), "cohort"].astype(str))
+    treated = set(cells.loc[(cells["identified_by"] != "none") & (cells["event_time"] >= 0), "cohort"].astype(str))
     relations = np.array([[float(c in members) for c in cohorts] for members in (set(cohorts), treated) if members])
     units = inputs.cohorts["units"].to_numpy(float)
     few_patients = inputs.cohorts["patients"].to_numpy(float) < inputs.min_patients
@@ -78,7 +78,7 @@ def shown_effects(inputs: ReportInputs) -> pd.DataFrame:
 
 def _cells(inputs: ReportInputs) -> pd.DataFrame:
     """The identified cells with the units behind them: the fewest of those enrolled and those comparing."""
-    identified = inputs.estimability["practices_comparing"].to_numpy() > 0
+    identified = (inputs.estimability["identified_by"] != "none").to_numpy()
     cells = inputs.estimability[identified].reset_index(drop=True)
     few = withheld_comparison(inputs)[1][identified] | (cells["patients"].to_numpy(float) < inputs.min_patients)
     units = np.minimum(cells["practices"].to_numpy(float), cells["practices_comparing"].to_numpy(float))

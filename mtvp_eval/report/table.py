@@ -150,6 +150,10 @@ class ReportTable:
         withheld = None if self.withheld is None else self.withheld[:, kept]
         return replace(self, columns=tuple(self.columns[i] for i in kept), withheld=withheld)
 
+    def without(self, *names: str) -> ReportTable:
+        """Return the table without the named columns."""
+        return self.select(*(column.name for column in self.columns if column.name not in names))
+
     def compact(self) -> ReportTable:
         """Return the table as it is read: a word that stands in every row goes to the title, an empty column goes."""
         said: list[str] = []

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mtvp_eval.errors import CommandError, VerificationError
-from mtvp_eval.report.inputs import ReportInputs
-from mtvp_eval.report.results import MANIFEST, RESULTS, results
+from mtvp_eval.report.results import MANIFEST, RESULTS, Published, results
 
 _SHOWN = 40
 
@@ -60,8 +59,8 @@ def compare_numbers(published: Mapping[str, Any], recomputed: Mapping[str, Any])
 
 def compare_sources(published: Mapping[str, Any], stable: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Compare what a report says it was made from with what it would be made from now."""
-    old, new = _flat(published), _flat(stable)
-    old = {k: v for k, v in old.items() if not k.startswith(("files/", "parameters/"))}
+    own = ("files/", "parameters/")  # what publishing itself added
+    old, new = ({k: v for k, v in _flat(m).items() if not k.startswith(own)} for m in (published, stable))
     names = [*old, *(k for k in new if k not in old)]
     return tuple(
         Difference(name, old.get(name, "nothing"), new.get(name, "nothing"))
@@ -81,7 +80,7 @@ def changed_files(folder: Path, manifest: Mapping[str, Any]) -> tuple[Difference
     return tuple(found)
 
 
-def verify(folder: Path, inputs: ReportInputs) -> str:
+def verify(folder: Path, inputs: Published) -> str:
     """Compare the report in a folder with its inputs computed again; return one line if all agree.
 
     Raises

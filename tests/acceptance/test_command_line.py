@@ -19,8 +19,6 @@ def simulated(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MTVP_PROJECT", str(root))
         assert main(["simulate", "small"]) == 0
-    (root / "reports" / "small").mkdir(parents=True)
-    shutil.copy(ROOT / "reports" / "small" / "evaluation.yaml", root / "reports" / "small")
     return root
 
 
@@ -67,6 +65,12 @@ def test_the_same_seed_writes_the_same_bytes_and_another_seed_others(project):
     assert table(project, "activity").read_bytes() == before
     assert main(["simulate", "small", "--seed", "7"]) == 0
     assert table(project, "activity").read_bytes() != before
+
+
+def test_simulating_an_embedded_region_brings_its_question(project):
+    (project / "reports" / "small" / "evaluation.yaml").unlink()
+    assert main(["simulate", "small"]) == 0
+    assert main(["evaluate", "small"]) == 0
 
 
 def test_init_writes_a_question_and_empty_extracts_and_keeps_what_is_there(project, capsys):
@@ -162,3 +166,12 @@ def test_one_practice_is_no_comparison(project, capsys):
     code, message = fails(capsys, "evaluate", "small")
     assert code == 1, message
     assert "left to compare with" in message
+
+
+def test_a_folder_that_cannot_be_written_is_named(project, capsys):
+    shutil.rmtree(project / "reports" / "small")
+    shutil.rmtree(project / "reports")
+    (project / "reports").write_text("a file stands where the folder should be", encoding="utf-8")
+    code, message = fails(capsys, "simulate", "small")
+    assert code == 2, message
+    assert "cannot be written" in message

@@ -27,6 +27,9 @@ def source(tmp_path_factory):
     for name in ("mtvp_eval", *CARRIED):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    for question in ROOT.glob("reports/*/evaluation.yaml"):
+        (folder / question.relative_to(ROOT)).parent.mkdir(parents=True)
+        shutil.copy(question, folder / question.relative_to(ROOT))
     for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(ROOT / name, folder)
     for name in CARRIED:
@@ -91,3 +94,11 @@ def test_package_finds_what_it_carries(installed, tmp_path, name):
     place, whole = run(installed, ["-c", code], tmp_path).stdout.split()
     assert Path(place).parts[-3:] == ("mtvp_eval", "_project", name)
     assert whole == "True"
+
+
+def test_a_region_is_simulated_and_evaluated_in_an_empty_folder(installed, tmp_path):
+    made = run(installed, ["-m", "mtvp_eval", "simulate", "small"], tmp_path)
+    assert made.returncode == 0, made.stderr
+    evaluated = run(installed, ["-m", "mtvp_eval", "evaluate", "small"], tmp_path)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert (tmp_path / "reports" / "small" / "results.json").is_file()

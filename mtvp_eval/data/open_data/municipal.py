@@ -15,13 +15,18 @@ from mtvp_eval.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """What one step of one year holds: rows of the file, insured years and euro."""
+    """What one step of one year holds: rows of the file, insured years and euro.
+
+    Steps: ``file``; ``rest`` (the row of groups under ten persons and unknown addresses); ``municipalities`` (`count`
+    age-sex cells suppressed); ``panel`` (`count` municipalities joined to their successor or group).
+    """
 
     year: int
     what: str
     rows: int
     insured_years: float
     cost_eur: float
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +122,9 @@ def _account(file: VektisYear, cost: FloatArray, insured: FloatArray, merged: in
     shown = file.rows - 1
     return [
         AccountRow(file.year, "file", file.rows, in_cells[0] + rest[0], in_cells[1] + rest[1]),
-        AccountRow(file.year, "rest row (groups under 10 persons, address unknown)", 1, *rest),
-        AccountRow(file.year, f"municipality rows ({file.suppressed_cells} cells suppressed)", shown, *in_cells),
-        AccountRow(file.year, f"panel ({merged} municipalities joined to their successor or group)", shown, *kept),
+        AccountRow(file.year, "rest", 1, *rest),
+        AccountRow(file.year, "municipalities", shown, *in_cells, file.suppressed_cells),
+        AccountRow(file.year, "panel", shown, *kept, merged),
     ]
 
 

@@ -5,6 +5,7 @@ Bron: Vektis. The files are not part of the project; a reader downloads them (se
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,16 +72,10 @@ def read_vektis(folder: Path, years: Sequence[int], crosswalk: Sequence[SectorCo
     DataError
         One error that names every missing year, missing or unknown column, unreadable label and doubled row.
     """
-    files = {year: _files_of(folder, year) for year in years}
-    missing = [str(year) for year, found in files.items() if not found]
-    problems = [f"no municipality file for {', '.join(missing)}"] if missing else []
-    problems += [
-        f"{len(found)} files for {year} ({', '.join(path.name for path in found)}); keep one"
-        for year, found in files.items()
-        if len(found) > 1
-    ]
+    problems = _missing_years(folder, years)
     read: list[VektisYear] = []
-    for year, found in files.items():
+    for year in years:
+        found = files_of_year(folder, year)
         if len(found) == 1:
             table, broken = _load(found[0], year, crosswalk)
             problems += [f"{year}: {what}" for what in broken]
@@ -102,7 +97,29 @@ _ADVICE = (
 )
 
 
-def _files_of(folder: Path, year: int) -> list[Path]:
+def supply_problems(folder: Path, years: Sequence[int], crosswalk: Sequence[SectorColumn]) -> list[str]:
+    """Return every missing or doubled year and every missing column, from names and first lines only."""
+    problems = _missing_years(folder, years)
+    for year in years:
+        for path in files_of_year(folder, year)[:1]:
+            absent, _ = _columns_amiss(_header(path), year, crosswalk)
+            problems += [f"{year}: missing column(s) {', '.join(absent)}"] if absent else []
+    return problems
+
+
+def _missing_years(folder: Path, years: Sequence[int]) -> list[str]:
+    files = {year: files_of_year(folder, year) for year in years}
+    missing = [str(year) for year, found in files.items() if not found]
+    problems = [f"no municipality file for {', '.join(missing)}"] if missing else []
+    return problems + [
+        f"{len(found)} files for {year} ({', '.join(path.name for path in found)}); keep one"
+        for year, found in files.items()
+        if len(found) > 1
+    ]
+
+
+def files_of_year(folder: Path, year: int) -> list[Path]:
+    """Return the municipality files of one year in a folder; there should be one."""
     if not folder.is_dir():
         return []
     pattern = re.compile(rf"(?<!\d){year}(?!\d)")
@@ -120,13 +137,10 @@ def _load(path: Path, year: int, crosswalk: Sequence[SectorColumn]) -> tuple[pd.
     """Read one file as published and list what is wrong with it."""
     table = read_published(path)
     expected = set(columns_of_year(crosswalk, year))
-    found = {name for name in table.columns if name.startswith("kosten_")}
-    problems = []
-    absent = [name for name in (*_KEYS, *_COUNTS, *sorted(expected)) if name not in table.columns]
-    if absent:
-        problems.append(f"missing column(s) {', '.join(absent)}")
-    if found - expected:
-        problems.append(f"column(s) that no sector names: {', '.join(sorted(found - expected))}")
+    absent, unknown = _columns_amiss(table.columns.tolist(), year, crosswalk)
+    problems = [f"missing column(s) {', '.join(absent)}"] if absent else []
+    if unknown:
+        problems.append(f"column(s) that no sector names: {', '.join(unknown)}")
     if absent:
         return table, problems
     for name in (*_COUNTS, *sorted(expected)):
@@ -147,6 +161,21 @@ def _load(path: Path, year: int, crosswalk: Sequence[SectorColumn]) -> tuple[pd.
     if doubled:
         problems.append(f"{doubled} rows repeat a municipality, age and sex")
     return table, problems
+
+
+def _columns_amiss(names: Sequence[str], year: int, crosswalk: Sequence[SectorColumn]) -> tuple[list[str], list[str]]:
+    """Return the columns that a year should have and lacks, and cost columns that no sector names."""
+    expected = set(columns_of_year(crosswalk, year))
+    absent = [name for name in (*_KEYS, *_COUNTS, *sorted(expected)) if name not in names]
+    return absent, sorted({name for name in names if name.startswith("kosten_")} - expected)
+
+
+def _header(path: Path) -> list[str]:
+    """Return the column names of a file in lower case, from its first line."""
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    with opener(path, "rb") as file:
+        line = file.readline().decode("utf-8-sig", "replace")
+    return [name.strip().strip('"').lower() for name in line.split(";")]
 
 
 def read_published(path: Path) -> pd.DataFrame:

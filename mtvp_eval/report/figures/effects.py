@@ -23,7 +23,7 @@ def event_study(table: ReportTable, level: str) -> ReportFigure:
     frame, language = table.frame, table.language
     with canvas(height=3.3) as (figure, axes):
         ax = axes[0, 0]
-        _event_study(ax, frame, language)
+        _event_study(ax, frame, language, frame["event_time"])
         handles, words = _event_study_handles(frame, language, level)
         figure.legend(handles, words, loc="outside upper center", ncols=4, handlelength=1.2)
         ax.set_xlabel(text("figure.event_study.axis", language))
@@ -43,9 +43,9 @@ def event_studies(table: ReportTable, level: str) -> ReportFigure:
     language = table.language
     groups = [frame for _, frame in table.frame.groupby("outcome", sort=False)]
     rows = (len(groups) + 1) // 2
-    with canvas(rows, 2, height=0.4 + 1.55 * rows, sharex=True) as (figure, axes):
+    with canvas(rows, 2, height=0.5 + min(1.5 * rows, 8.6), sharex=True) as (figure, axes):
         for ax, frame in zip(axes.flat, groups, strict=False):
-            _event_study(ax, frame, language)
+            _event_study(ax, frame, language, table.frame["event_time"])
             ax.set_title(_wrapped(str(frame["title"].iloc[0]), 44))
             ax.set_ylabel(_wrapped(str(frame["unit_text"].iloc[0]), 26), fontsize=7)
         for ax in axes.flat[len(groups) :]:
@@ -64,7 +64,7 @@ def event_studies(table: ReportTable, level: str) -> ReportFigure:
     )
 
 
-def _event_study(ax: Any, frame: pd.DataFrame, language: str) -> None:
+def _event_study(ax: Any, frame: pd.DataFrame, language: str, times: pd.Series) -> None:
     """Leads in grey, effects in colour; intervals thin, simultaneous bands wide."""
     e, estimate = frame["event_time"].to_numpy(float), frame["estimate"].to_numpy(float)
     low, high = frame["band_low"].to_numpy(float), frame["band_high"].to_numpy(float)
@@ -77,7 +77,8 @@ def _event_study(ax: Any, frame: pd.DataFrame, language: str) -> None:
         ax.plot(
             e[part], estimate[part], mark, color=colour, markersize=4.5, markeredgecolor="white", markeredgewidth=0.6
         )
-    ax.set_xticks(np.arange(e.min(), e.max() + 1, max(1, round((e.max() - e.min()) / 14))))
+    first, last = int(times.min()), int(times.max())
+    ax.set_xticks(np.arange(first, last + 1, max(1, round((last - first) / 14))))
     _numbers(ax.xaxis, language)
     _numbers(ax.yaxis, language)
 
@@ -195,8 +196,8 @@ def _numbers(axis: Any, language: str) -> None:
     """Write an axis in the language's number format with as many decimals as its ticks need."""
     from matplotlib.ticker import FuncFormatter
 
-    step = float(np.diff(axis.get_majorticklocs()).min(initial=1.0))
-    decimals = max(0, int(np.ceil(-np.log10(step) - 1e-9))) if step > 0 else 0
+    ticks = np.asarray(axis.get_majorticklocs(), dtype=np.float64)
+    decimals = next((d for d in range(6) if np.allclose(ticks * 10**d, np.round(ticks * 10**d), atol=1e-6)), 6)
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, language, decimals)))
 
 

@@ -32,6 +32,7 @@ def estimability(inputs: ReportInputs, language: str) -> ReportTable:
     after = (inputs.estimability["event_time"] >= 0).to_numpy(np.bool_)
     frame = inputs.estimability[after]
     frame = frame.assign(
+        reason_text=[term("reason", str(r), language) for r in frame["reason"]],
         identified=[term("identified_by", str(b), language) for b in frame["identified_by"]],
         practices=frame["practices"].astype(float),
         practices_comparing=frame["practices_comparing"].astype(float),
@@ -43,7 +44,7 @@ def estimability(inputs: ReportInputs, language: str) -> ReportTable:
         column("practices", language, "number"),
         column("practices_comparing", language, "number"),
         column("identified", language, label="identified_by"),
-        column("reason", language),
+        Column("reason_text", column("reason", language).label),
     )
     own = frame["cohort"].isin(list(withheld_cohorts(inputs))).to_numpy(np.bool_)
     other = withheld_comparison(inputs)[0][after]

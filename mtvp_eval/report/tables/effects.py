@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtvp_eval.report.inputs import ReportInputs
-from mtvp_eval.report.labels import term, text
+from mtvp_eval.report.labels import joined, term, text
 from mtvp_eval.report.small_groups import shown_effects, withheld_cohorts
 from mtvp_eval.report.table import Column, ReportTable
 from mtvp_eval.report.tables.layout import column, table
@@ -29,8 +29,14 @@ def headline(inputs: ReportInputs, language: str) -> ReportTable:
     baseline = np.array([inputs.outcome(str(o)).baseline or np.nan for o in frame["outcome"]], dtype=float)
     for name in ("estimate", "ci_low", "ci_high"):
         values = frame[name].to_numpy(float)
-        relative = np.where(frame["unit"] == "log", 100 * np.expm1(values), 100 * values / baseline)
+        relative, logs = 100 * values / baseline, (frame["unit"] == "log").to_numpy()
+        relative[logs] = 100 * np.expm1(values[logs])
         frame = frame.assign(**{f"relative_{name}": relative})
+    crossed = _breaks_of(inputs, language)
+    frame["note"] = [
+        "; ".join(part for part in (str(note or ""), crossed.get(str(outcome), "")) if part)
+        for note, outcome in zip(frame["note"], frame["outcome"], strict=True)
+    ]
     columns = (
         *_effect_columns(inputs, language)[:4],
         column(
@@ -48,6 +54,17 @@ def headline(inputs: ReportInputs, language: str) -> ReportTable:
         *_effect_columns(inputs, language)[4:],
     )
     return _effect_table("headline", frame, columns, ("outcome", "weighting"), language)
+
+
+def _breaks_of(inputs: ReportInputs, language: str) -> dict[str, str]:
+    """Name the known breaks in the pre-period of single outcomes; one that touches most is said once, under limits."""
+    found: dict[str, list[str]] = {}
+    estimated = set(inputs.effects["outcome"])
+    for row in inputs.known_breaks.to_dict("records"):
+        touched = set(str(row["outcomes"]).split(", ")) & estimated
+        for outcome in touched if 2 * len(touched) <= len(estimated) else ():
+            found.setdefault(outcome, []).append(term("break", str(row["break"]), language))
+    return {outcome: text("crosses", language, breaks=joined(names, language)) for outcome, names in found.items()}
 
 
 def differing(inputs: ReportInputs) -> frozenset[str]:
@@ -146,11 +163,10 @@ def trends(inputs: ReportInputs, language: str) -> ReportTable:
         Column("title", column("outcome", language).label),
         column("period", language),
         *(Column(c, term("cohort", c, language), "number", unit="=unit_text", decimals="decimals") for c in order),
+        Column("unit_text", column("unit", language).label),
     )
     made = table("trends", wide, columns, ("outcome", "period"), language)
-    gone = np.column_stack(
-        [np.zeros((len(wide), 2), dtype=np.bool_), *(np.full(len(wide), c in hidden) for c in order)]
-    )
+    gone = np.tile([False, False, *(c in hidden for c in order), False], (len(wide), 1))
     if not gone.any():
         return made
     from dataclasses import replace
@@ -192,7 +208,7 @@ def _words(frame: pd.DataFrame, inputs: ReportInputs, language: str) -> pd.DataF
     if "weighting" in frame:
         more["weighting_text"] = [term("weighting", str(w), language) for w in frame["weighting"]]
     if "note" in frame:
-        more["note"] = frame["note"].fillna("").astype(str).tolist()
+        more["note"] = [term("reason", str(n), language) if n == n else "" for n in frame["note"]]
     if "ci_method" in frame:
         more["ci_text"] = [term("ci_method", str(m), language) if m == m else "" for m in frame["ci_method"]]
     return frame.reset_index(drop=True).assign(**more)

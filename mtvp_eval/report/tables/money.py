@@ -44,8 +44,9 @@ def break_even(money: MoneyInputs, language: str, level: float) -> ReportTable:
 def parties(money: MoneyInputs, language: str, level: float) -> ReportTable:
     """Return what each party pays, receives, spends itself and keeps."""
     frame = _termed(money.parties, "party", language)
-    certain = frame["net"] == 0  # a party that passes on all it receives has no chance of gaining
-    frame = frame.assign(percent=100 * frame["probability_positive"].astype(float).mask(certain))
+    certain = (frame["low"] == frame["high"]).to_numpy()  # an amount that no effect moves has no chance
+    chance = 100 * frame["probability_positive"].astype(float).mask(certain)
+    frame = frame.assign(percent=chance, low=frame["low"].mask(certain), high=frame["high"].mask(certain))
     euro = text("unit.eur", language)
     columns = (
         Column("party_text", column("party", language).label),
@@ -118,7 +119,7 @@ def assumptions(money: MoneyInputs, language: str) -> ReportTable:
 
 
 def assumption(id_: str, language: str) -> str:
-    """Return the words for an assumed amount: ``inputs.<item>.<year>``, ``line <id>`` or another key.
+    """Return the words for an assumed amount: ``inputs.<item>.<year>``, ``line <id>``, ``line <id>.<share>`` or a key.
 
     >>> assumption("inputs.practice_outlay.2023", "en"), assumption("line practice_outlay", "en")
     ('outlay of practices (2023)', 'outlay of practices')
@@ -127,7 +128,7 @@ def assumption(id_: str, language: str) -> str:
     words = term("item", item, language)
     if words == item:
         words = term("line", item, language)
-    return f"{words} ({year})" if year else words
+    return f"{words} ({term('share', year, language)})" if year else words
 
 
 def not_computed(money: MoneyInputs, language: str) -> ReportTable:

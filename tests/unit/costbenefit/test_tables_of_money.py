@@ -5,9 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtvp_eval.costbenefit.budget_impact import budget_impact, implausible_saving, payback, programme_return
+from mtvp_eval.costbenefit.budget_impact import (
+    budget_impact,
+    implausible_saving,
+    payback,
+    programme_return,
+    saving_rate,
+)
 from mtvp_eval.costbenefit.checklist import NOT_REPORTED, fill_checklist
 from mtvp_eval.costbenefit.consequence import Consequence, cost_consequence
+from mtvp_eval.costbenefit.contract import minimum_rate_for, under_noise
 from mtvp_eval.costbenefit.discounting import DiscountProfile
 from mtvp_eval.costbenefit.effects import EffectKey, totals
 from mtvp_eval.costbenefit.ledger_reader import read_ledger
@@ -75,6 +82,15 @@ def test_budget_impact_and_return(result):
     assert programme_return(result).roi == pytest.approx(3_480 / 11_520)
     with pytest.raises(LedgerError, match="no return"):
         programme_return(result, Party.MUNICIPALITY)
+
+
+def test_the_saving_a_contract_sees(result):
+    rate = saving_rate(result, 3_000.0)
+    assert (rate.mean, rate.sd) == pytest.approx((15 / 3_000, 2 / 3_000))
+    box = under_noise(rate.mean, rate.sd, 0.5, minimum_rate_for(rate.sd, 0.10))
+    assert box.probability == pytest.approx(1.0, abs=1e-6)  # 7.5 standard errors above zero
+    with pytest.raises(LedgerError, match="positive total cost"):
+        saving_rate(result, 0.0)
 
 
 def test_a_saving_above_what_was_ever_shown_is_flagged(result):

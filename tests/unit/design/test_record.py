@@ -134,3 +134,12 @@ def test_an_order_with_a_unit_twice_is_refused() -> None:
     applications = Applications(np.full(4, 100), np.ones(4), 400)
     with pytest.raises(DesignError, match="twice"):
         check_record(applications, rule("queue", "skip"), np.array([1, 2, 3, 4]), [np.array([0, 0, 1, 2])])
+
+
+def test_an_oversize_practice_that_had_to_wait_and_started_is_named() -> None:
+    big = Applications(np.array([3000, 500, 500, 500, 500, 1000]), np.ones(6), region_total=6000)
+    check = check_record(big, rule("queue", "skip", oversize=Oversize.WAITS), np.array([1, 2, 2, 2, 3, 3]))
+    assert [(f.round, f.units, f.what) for f in check.broken[:2]] == [
+        (1, 1, "the cap of 1500 is broken, 3000 were let in"),
+        (1, 1, "larger than one round's cap, so it had to wait, and started"),
+    ]

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from mtvp_eval.arrays import FloatArray, IntArray
+from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.draw import draw_cohorts
+from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.design.rules import Applications, Cap, DrawRule, FinalRound, Misfit, Rollover
+from mtvp_eval.design.staggered import StaggeredDesign
 from mtvp_eval.errors import DesignError, EstimationError, NotIdentifiedError
+from mtvp_eval.estimators.lottery import lottery
 from mtvp_eval.inference.contrasts import ContrastPlan, cell_changes, event_study
 from mtvp_eval.inference.randomization import (
     combine_rounds,
@@ -308,3 +312,23 @@ def test_contradictory_plans_and_panels_that_are_too_short_are_refused() -> None
     plan, event_time = event_study(3, leads=8)
     with pytest.raises(DesignError, match="fewer leads or lags"):
         cell_changes(outcomes(4, 1)[0], FIRST, plan.cohort, event_time)
+
+
+def test_the_observed_row_is_what_the_lottery_estimator_reports() -> None:
+    one = region(40, 21)
+    entry = np.array([9, 10, 11, 12])[one.cohort - 1]
+    y = outcomes(40, 22)[0]
+    panel = Panel(
+        np.arange(40).astype(object), tuple(str(t) for t in range(9)), np.arange(4, 13), {"y": y}, entry=entry
+    )
+    design = LotteryDesign.one_block(StaggeredDesign.from_panel(panel))
+    cells = [(9, 9), (9, 11), (10, 10)]
+    effects = lottery(panel, design, "y", cells=cells)
+    cohort, event_time = np.array([1, 1, 2]), np.array([0, 2, 0])
+    plan = ContrastPlan(("a", "b", "c"), cohort, cohort + event_time, np.eye(3))
+    s = replay_statistics(
+        [one], cell_changes(y, FIRST, cohort, event_time)[None], plan, np.random.default_rng(1), draws=9
+    )
+    # two formulations in double precision
+    assert s.estimate[0] == pytest.approx(effects.estimate, rel=1e-10)
+    assert np.sqrt(s.variance[0]) == pytest.approx(effects.std_error(), rel=1e-10)

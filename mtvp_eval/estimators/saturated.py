@@ -1,0 +1,117 @@
+"""Regressions with one coefficient a cohort and period: shared by Sun-Abraham and the extended two-way regression.
+
+Source: Sun & Abraham (2021), eq. 26; Wooldridge (2021), eq. 5.3 and 5.6 with unit effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mtvp_eval.arrays import FloatArray
+from mtvp_eval.data.panel import Panel
+from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
+from mtvp_eval.errors import EstimationError
+from mtvp_eval.estimands.att import cell_effect
+from mtvp_eval.estimands.estimand import Weighting
+from mtvp_eval.estimators.regression import two_way_fit
+from mtvp_eval.estimators.results import EffectEstimates, EffectKey
+from mtvp_eval.estimators.sample import Sample, read_sample
+
+
+def saturated_cells(
+    panel: Panel,
+    design: StaggeredDesign,
+    outcome: str,
+    cells: Sequence[Cell],
+    *,
+    covariates: Sequence[str],
+    weighting: Weighting,
+    interact: bool,
+    method: str,
+) -> EffectEstimates:
+    r"""Regress on unit effects, period effects (times covariates) and one indicator a cell; all usable periods.
+
+    .. math:: Y_{it} = \alpha_i + x_i'\lambda_t + \sum_{g,t} 1\{G_i = g\} (\beta_{gt} + (x_i - \bar x_g)'\gamma_{gt})
+              + e_{it}
+
+    ``interact`` keeps the slopes gamma; without it they are zero. Rows that belong to no cell are the comparison.
+
+    Raises
+    ------
+    EstimationError
+        If cells cannot be told apart from unit and period effects in the rows observed.
+
+    Example
+    -------
+    >>> panel = Panel(np.array(list("abcd"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
+    ...     {"y": np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 3, 9, 9]))
+    >>> saturated_cells(panel, StaggeredDesign.from_panel(panel), "y", [(3, 3)], covariates=(),
+    ...     weighting=Weighting.PRACTICE, interact=False, method="").estimate.round(9).tolist()
+    [3.5]
+    """
+    weighting = Weighting(weighting)
+    sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
+    if not cells:
+        raise EstimationError("No cell is identified: StaggeredDesign.estimability() shows why.")
+    usable = design.usable
+    y = sample.y[:, usable]
+    clock = design.clock[usable]
+    effects = np.zeros((len(design.cohorts), len(clock), len(cells)))
+    for k, (g, t) in enumerate(cells):
+        effects[np.searchsorted(design.cohorts, g), np.searchsorted(clock, t), k] = 1.0
+    fit = two_way_fit(y, np.isfinite(y), sample.X, sample.w, design.cohort_index, effects, interact=interact)
+    combinations = fit.pick(_at_cohort_mean(sample, cells, interact=interact))
+    lost = fit.unidentified(combinations)
+    if lost.any():
+        raise EstimationError(
+            f"{int(lost.sum())} of {len(cells)} cells of {outcome} cannot be told apart from unit and period effects "
+            "in the rows observed"
+            + (": too few units vary in the covariates. Use fewer covariates." if covariates else ".")
+        )
+    return EffectEstimates(
+        tuple(EffectKey.of(cell_effect(cell, weighting), outcome) for cell in cells),
+        combinations @ fit.coefficients, design.unit_ids, fit.influence(combinations), design.cohort_index,
+        sample.cluster, sampling="conditional", correction="hc2" if sample.cluster is None else "cr1", method=method,
+        no_error=cell_reasons(sample, cells, fit.score), notes=sample.notes(), regression=(fit.rows, fit.parameters),
+    )  # fmt: skip
+
+
+def cell_reasons(sample: Sample, cells: Sequence[Cell], score: FloatArray) -> tuple[str | None, ...]:
+    """Return for each cell why it has no standard error, or None: too few units on a side, or no spread at all.
+
+    ``score`` (n, T) holds the weighted residuals of the comparison.
+
+    >>> panel = Panel(np.array(list("abc"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
+    ...     {"y": np.array([[1.0, 2, 6], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 9, 9]))
+    >>> cell_reasons(read_sample(panel, StaggeredDesign.from_panel(panel), "y"), [(3, 3)], np.ones((3, 3)))
+    ('cohort of one unit: its spread cannot be seen',)
+    """
+    design, observed = sample.design, sample.observed
+    scale = np.abs(np.nan_to_num(sample.y)).max() * sample.w.max()
+    if np.abs(score).max() <= 1e-12 * scale:
+        return ("the outcome fits without error: no spread is left",) * len(cells)
+    reasons: list[str | None] = []
+    for g, t in cells:
+        now = observed[:, np.searchsorted(design.clock, t)]
+        treated = int((now & (design.entry == g)).sum())
+        against = int((now & design.comparison_units(g, t, BasePeriod.UNIVERSAL)).sum())
+        if treated == 1:
+            reasons.append("cohort of one unit: its spread cannot be seen")
+        else:
+            reasons.append("one comparison unit: its spread cannot be seen" if against == 1 else None)
+    return tuple(reasons)
+
+
+def _at_cohort_mean(sample: Sample, cells: Sequence[Cell], *, interact: bool) -> FloatArray:
+    """Return (K, n_effects): the coefficient of each cell, plus its slopes times the cohort's mean covariates."""
+    own = np.eye(len(cells))
+    if not interact:
+        return own
+    design = sample.design
+    total = np.zeros((len(design.cohorts), sample.X.shape[1]))
+    np.add.at(total, design.cohort_index, sample.w[:, None] * sample.X)
+    mean = total / np.bincount(design.cohort_index, sample.w)[:, None]
+    at = mean[np.searchsorted(design.cohorts, [g for g, _ in cells])]
+    return np.concatenate([own * x[:, None] for x in at.T], axis=1)

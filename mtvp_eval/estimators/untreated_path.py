@@ -1,0 +1,113 @@
+r"""What untreated rows say of the path without enrolment, and what is left of each outcome once it is taken off.
+
+.. math:: Y_{it} = \alpha_i + x_i'\lambda_t + e_{it} \quad (t < G_i - \delta), \qquad
+          \hat\tau_{it} = Y_{it} - \hat\alpha_i - x_i'\hat\lambda_t
+
+Borusyak, Jaravel & Spiess and Gardner average the same residuals over cells; they differ in where they centre them.
+
+Source: Borusyak, Jaravel & Spiess (2024), theorem 2; Gardner (2022), eq. 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mtvp_eval.arrays import BoolArray, FloatArray
+from mtvp_eval.design.staggered import Cell, Comparison
+from mtvp_eval.errors import EstimationError
+from mtvp_eval.estimators.regression import two_way_fit
+from mtvp_eval.estimators.results import period_label
+from mtvp_eval.estimators.sample import Sample
+from mtvp_eval.estimators.saturated import cell_reasons
+
+Centre = Callable[[FloatArray, FloatArray], float]
+"""From residuals and weights of a cell's rows to the value its residuals are centred at."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellAverages:
+    """Hold effects (K,), influence (n, K) and K reasons for no standard error of averages over cells."""
+
+    effect: FloatArray
+    influence: FloatArray
+    no_error: tuple[str | None, ...]
+
+
+def untreated_rows(sample: Sample) -> BoolArray:
+    """Return (n, T) the rows observed before entry less anticipation."""
+    design = sample.design
+    return np.asarray(sample.observed & (design.clock < design.entry[:, None] - design.anticipation), dtype=np.bool_)
+
+
+def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre) -> CellAverages:
+    r"""Average the residuals of each cell and propagate the error of the path.
+
+    .. math:: \psi_i/n = h_i (\hat\tau_{it} - c) - u'Q^{-1}s_i, \qquad
+              u_{as} = \sum_i h_i x_{ia} (1\{s=t\} - o_{is}/o_{i+})
+
+    with h_i = w_i / W_gt, s_i and Q the scores and Gram matrix of the path, o the untreated rows and c the ``centre``.
+    The error of a unit's own effect drops out, because its untreated residuals sum to zero.
+
+    Raises
+    ------
+    EstimationError
+        If the design compares with the never-enrolled only, or cells have no unit with an untreated row, or lie in a
+        period in which the path is not identified.
+
+    Source: Borusyak, Jaravel & Spiess (2024), proposition A3 for the weights; the score form follows from eq. 7.
+    """
+    design = sample.design
+    if design.comparison == Comparison.NEVER_ENROLLED and len(design.cohorts) > 2:
+        raise EstimationError(
+            "This method learns the untreated path from every untreated row, so it cannot compare with the "
+            "never-enrolled only. Declare comparison: not_yet_enrolled, or use sun_abraham or callaway_santanna."
+        )
+    before = untreated_rows(sample)
+    none = np.zeros((len(design.cohorts), len(design.clock), 0))
+    fit = two_way_fit(sample.y, before, sample.X, sample.w, design.cohort_index, none)
+    usable = sample.observed & before.any(axis=1, keepdims=True)
+    share = np.divide(1.0, before.sum(axis=1), out=np.zeros(len(before)), where=before.any(axis=1))
+    n, K = design.n_units, len(cells)
+    effect, direct = np.zeros(K), np.zeros((n, K))
+    pull = np.zeros((K, sample.X.shape[1], len(design.clock)))
+    empty: list[Cell] = []
+    for k, (g, t) in enumerate(cells):
+        now = int(np.searchsorted(design.clock, t))
+        unit = np.flatnonzero((design.entry == g) & usable[:, now])
+        if not len(unit):
+            empty.append((g, t))
+            continue
+        h = sample.w[unit] / sample.w[unit].sum()
+        residual = fit.residual[unit, now]
+        effect[k] = h @ residual
+        direct[unit, k] = n * h * (residual - centre(residual, sample.w[unit]))
+        pull[k] = -(sample.X[unit] * (h * share[unit])[:, None]).T @ before[unit]
+        pull[k, :, now] += h @ sample.X[unit]
+    combinations, outside = _on_coefficients(-pull, before)
+    lost = outside | fit.unidentified(combinations)
+    if empty or lost.any():
+        raise EstimationError(_explain(cells, empty, lost))
+    influence = direct + fit.influence(combinations)
+    return CellAverages(effect, influence, cell_reasons(sample, cells, fit.score))
+
+
+def _on_coefficients(pull: FloatArray, used: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """Return pulls (K, A, T) on period effects as combinations (K, P), and (K,) which lean on a period without rows."""
+    K = len(pull)
+    base, *rest = np.flatnonzero(used.any(axis=0)).tolist()
+    absent = np.setdiff1d(np.arange(used.shape[1]), [base, *rest])
+    outside = np.abs(pull[:, :, absent]).max(axis=(1, 2), initial=0.0) > 1e-12
+    return pull[:, :, rest].reshape(K, -1), outside
+
+
+def _explain(cells: Sequence[Cell], empty: Sequence[Cell], lost: BoolArray) -> str:
+    shown = [*empty, *(cell for cell, bad in zip(cells, lost, strict=True) if bad)]
+    named = ", ".join(f"({period_label(g)}, {period_label(t)})" for g, t in shown[:6])
+    return (
+        f"{len(shown)} of {len(cells)} cells have no untreated path to be compared with: {named}"
+        f"{' and others' if len(shown) > 6 else ''}. Their units were never seen untreated, or no untreated unit was "
+        "seen in the period."
+    )

@@ -1,0 +1,37 @@
+"""Figures: the same table gives the same bytes, an alternative text, no pyplot state left behind."""
+
+import pytest
+
+from mtvp_eval.report.html_check import problems
+from mtvp_eval.report.page import Page
+from tests.unit.report.made_region import made_inputs
+
+NAMES = ("event_study", "event_studies", "trends", "forest", "estimability", "parties")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_is_repeatable_described_and_undated(name):
+    page = Page(made_inputs(), "nl")
+    figure = page.figure(name)
+    assert figure.svg == page.figure(name).svg
+    assert b"<dc:date>" not in figure.svg
+    assert figure.alt.endswith(".")
+    assert problems(f'<html lang="nl"><title>t</title><h1>t</h1>{figure._repr_html_()}</html>') == ()
+
+
+def test_drawing_leaves_no_state():
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    before = dict(mpl.rcParams)
+    Page(made_inputs(), "en").figure("trends")
+    assert dict(mpl.rcParams) == before
+    assert plt.get_fignums() == []
+
+
+def test_a_withheld_cohort_has_no_line():
+    inputs = made_inputs()
+    units = [3 if c == "never" else n for c, n in zip(inputs.cohorts["cohort"], inputs.cohorts["units"], strict=True)]
+    small = made_inputs(cohorts=inputs.cohorts.assign(units=units))
+    assert "each of 5 cohorts" in Page(inputs, "en").figure("trends").alt
+    assert "each of 3 cohorts" in Page(small, "en").figure("trends").alt  # the small one and the smallest other
