@@ -56,7 +56,7 @@ def share_covered(settings):
             cells = callaway_santanna(
                 panel, design, outcome, covariates=("log_list_size",), weighting=weighting, cells=estimand.cells
             )
-            effect = aggregate(cells, design, [estimand], estimated_shares=False)
+            effect = aggregate(cells, design, [estimand])
             truth = region.truth.of(outcome, estimand, panel.unit_ids)
             half = stats.t.ppf(0.975, effect.df()[0]) * effect.std_error()[0]
             inside[outcome, weighting].append(abs(effect.estimate[0] - truth) <= half)
