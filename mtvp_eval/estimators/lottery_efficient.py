@@ -11,6 +11,7 @@ import numpy as np
 from mtvp_eval.arrays import FloatArray
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.lottery import LotteryDesign
+from mtvp_eval.design.staggered import BasePeriod
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.estimand import Estimand, Population, Weighting
 from mtvp_eval.estimators.engine import cohort_covariances, cohort_means, influence_of, linearised
@@ -189,6 +190,6 @@ def _no_error(design: LotteryDesign, estimand: Estimand) -> str | None:
         comparison_of(b.design, cell)[1]
         for b in design.drawn
         for cell in estimand.cells
-        if cell[0] in b.design.cohorts and b.design.comparison_cohorts(*cell).any()
+        if cell[0] in b.design.cohorts and b.design.comparison_cohorts(*cell, BasePeriod.UNIVERSAL).any()
     )
     return next((reason for reason in reasons if reason is not None), None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from mtvp_eval.clock import NEVER
 from mtvp_eval.data.panel import Panel
@@ -36,7 +37,7 @@ SETTINGS = {
 
 @cache
 def frame(shared: Path, name: str) -> pd.DataFrame:
-    d = pd.read_csv(shared / "data" / "published" / SETTINGS[name][0])
+    d = pd.read_csv(_there(shared / "data" / "published" / SETTINGS[name][0], shared))
     return d.assign(ref_rate=1000 * d.referrals / d.list_size) if name == "lottery_small" else d
 
 
@@ -71,8 +72,16 @@ def panel(shared: Path, name: str, weight: str | None = None, cluster: str | Non
 
 @cache
 def variants(shared: Path, file: str) -> dict[str, dict]:
-    found = json.loads((shared / "reference" / "did" / f"{file}.json").read_text())["variants"]
+    path = _there(shared / "reference" / "did" / f"{file}.json", shared)
+    found = json.loads(path.read_text(encoding="utf-8"))["variants"]
     return {v["label"]: v for v in (found.values() if isinstance(found, dict) else found)}
+
+
+def _there(path: Path, root: Path) -> Path:
+    """Skip where the copies in the project, which hold the made panel only, lack a file."""
+    if root.name == "copies" and not path.is_file():
+        pytest.skip(f"{path.name} is not among the copies in the project")
+    return path
 
 
 def column(values: list) -> np.ndarray:

@@ -20,7 +20,6 @@ from mtvp_eval.estimators.untreated_path import untreated_rows
 from mtvp_eval.estimators.variance import fixest_factor, variance
 from tests.reference.published_data import column, panel, variants
 
-pytestmark = pytest.mark.shared
 OUTCOME = {
     "mpdta": "lemp", "lottery_small": "consults_per_1000", "lottery_small_lt10": "consults_per_1000",
     "df_het": "dep_var", "base_stagg": "y",
@@ -62,12 +61,12 @@ def recorded_rows(v, label):
 
 
 @pytest.mark.parametrize("data", OUTCOME)
-def test_two_stage_equals_did2s(shared_dir, data):
+def test_two_stage_equals_did2s(recorded_dir, data):
     checked = 0
-    for label, v in variants(shared_dir, f"{data}__did2s").items():
+    for label, v in variants(recorded_dir, f"{data}__did2s").items():
         if v["error"]:
             continue
-        p, design, weighting, x = settings(shared_dir, data, label)
+        p, design, weighting, x = settings(recorded_dir, data, label)
         wanted = None
         if data == "lottery_small" and "event" in label:
             # here the last cohort has event times as well: its leads are averaged with the others'
@@ -84,12 +83,12 @@ def test_two_stage_equals_did2s(shared_dir, data):
 
 
 @pytest.mark.parametrize("data", OUTCOME)
-def test_imputation_equals_didimputation(shared_dir, data):
+def test_imputation_equals_didimputation(recorded_dir, data):
     checked = 0
-    for label, v in variants(shared_dir, f"{data}__didimputation").items():
+    for label, v in variants(recorded_dir, f"{data}__didimputation").items():
         if v["error"]:
             continue
-        p, design, weighting, x = settings(shared_dir, data, label)
+        p, design, weighting, x = settings(recorded_dir, data, label)
         cells = imputation(p, design, OUTCOME[data], covariates=x, weighting=weighting).with_correction("none")
         mine = averaged(cells, design, weighting, label)
         rows = recorded_rows(v, label)
@@ -126,13 +125,13 @@ def pretrends_of_everybody(p, design, outcome):
 
 
 @pytest.mark.parametrize("cluster", ["practice_id", "region"])
-def test_the_original_solves_with_squared_weights(shared_dir, cluster):
+def test_the_original_solves_with_squared_weights(recorded_dir, cluster):
     """didimputation multiplies the design matrix by w on both sides, so its v* are those of weights w squared.
 
     Written densely here with w Z in place of sqrt(w) Z, its recorded error comes out to 1e-8; ours differs by 3 %.
     """
     label = f"static weights=list_size|cluster={cluster}"
-    p = settings(shared_dir, "lottery_small_lt10", label)[0]
+    p = settings(recorded_dir, "lottery_small_lt10", label)[0]
     y, w, n, T = p.outcomes["consults_per_1000"], p.weight, p.n_units, p.n_periods
     Z = np.zeros((n, T, n + T - 1))
     Z[np.arange(n), :, np.arange(n)] = 1
@@ -154,5 +153,5 @@ def test_the_original_solves_with_squared_weights(shared_dir, cluster):
             centre[unit, t] = (v[unit, t] ** 2) @ tau[unit, t] / (v[unit, t] ** 2).sum()
     score = (v * (tau - centre)).sum(axis=1)
     groups = np.unique(p.cluster.astype(str), return_inverse=True)[1]
-    recorded = variants(shared_dir, "lottery_small_lt10__didimputation")[label]["coef"]
+    recorded = variants(recorded_dir, "lottery_small_lt10__didimputation")[label]["coef"]
     assert np.sqrt((np.bincount(groups, score) ** 2).sum()) == pytest.approx(recorded["std.error"][0], rel=1e-8)

@@ -19,7 +19,6 @@ from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.estimators.variance import fixest_factor
 from tests.reference.published_data import column, panel, variants
 
-pytestmark = pytest.mark.shared
 ESTIMATE, ERROR = 1e-6, 5e-5
 KINDS = {"simple": "overall", "group": "cohort", "calendar": "calendar", "event": "event_study"}
 
@@ -41,12 +40,12 @@ def close(effects, factor, recorded, label, error="std_error"):
 
 
 @pytest.mark.parametrize("data", ["mpdta", "lottery_small"])
-def test_extended_regression_equals_etwfe(shared_dir, data):
+def test_extended_regression_equals_etwfe(recorded_dir, data):
     checked = 0
-    for label, v in variants(shared_dir, f"{data}__etwfe").items():
+    for label, v in variants(recorded_dir, f"{data}__etwfe").items():
         if "poisson" not in label:
             continue
-        p = counts(shared_dir, data)
+        p = counts(recorded_dir, data)
         never = "never" in label
         design = StaggeredDesign.from_panel(p, Comparison.NEVER_ENROLLED if never else Comparison.NOT_YET_ENROLLED)
         x = [name for name in ("lpop",) if name in label]
@@ -104,12 +103,12 @@ def rows_factor(effects: EffectEstimates, p, design, exposure):
     return np.array(factors)
 
 
-def test_unit_effects_equal_fepois(shared_dir):
+def test_unit_effects_equal_fepois(recorded_dir):
     checked = 0
-    for label, v in variants(shared_dir, "lottery_small__fixest_fepois").items():
+    for label, v in variants(recorded_dir, "lottery_small__fixest_fepois").items():
         if "sunab" in label:
             continue  # nobody never-enrolled: collinear terms dropped, not Sun-Abraham (reference README)
-        p = counts(shared_dir, "lottery_small", "region" if "region" in label else None)
+        p = counts(recorded_dir, "lottery_small", "region" if "region" in label else None)
         design = StaggeredDesign.from_panel(p)
         found = poisson_fe(
             p, design, "y", exposure=None if "no offset" in label else "list_size", scale="log",

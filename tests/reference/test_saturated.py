@@ -22,7 +22,6 @@ from mtvp_eval.estimators.results import EffectKey
 from mtvp_eval.estimators.sun_abraham import sun_abraham
 from tests.reference.published_data import column, panel, variants
 
-pytestmark = pytest.mark.shared
 OUTCOME = {"mpdta": "lemp", "lottery_small": "consults_per_1000", "df_het": "dep_var", "base_stagg": "y"}
 TIER = 1e-6
 
@@ -52,10 +51,10 @@ def sunab_cases(shared, data):
 
 
 @pytest.mark.parametrize("data", OUTCOME)
-def test_sun_abraham_equals_sunab(shared_dir, data):
+def test_sun_abraham_equals_sunab(recorded_dir, data):
     checked = 0
-    for label, v in sunab_cases(shared_dir, data):
-        p, weighting, x = settings(shared_dir, data, label)
+    for label, v in sunab_cases(recorded_dir, data):
+        p, weighting, x = settings(recorded_dir, data, label)
         design = StaggeredDesign.from_panel(p)
         cells = sun_abraham(p, design, OUTCOME[data], covariates=x, weighting=weighting).with_correction("fixest")
         path = aggregate(cells, design, estimand.event_study(design, weighting, BasePeriod.UNIVERSAL))
@@ -89,12 +88,12 @@ def parameters(design, label, cells, found, p):
 
 
 @pytest.mark.parametrize("data", ["mpdta", "lottery_small"])
-def test_extended_regression_equals_etwfe(shared_dir, data):
+def test_extended_regression_equals_etwfe(recorded_dir, data):
     checked = 0
-    for label, v in variants(shared_dir, f"{data}__etwfe").items():
+    for label, v in variants(recorded_dir, f"{data}__etwfe").items():
         if "poisson" in label:
             continue
-        p, weighting, x = settings(shared_dir, data, label)
+        p, weighting, x = settings(recorded_dir, data, label)
         never = label.startswith("never")
         design = StaggeredDesign.from_panel(p, Comparison.NEVER_ENROLLED if never else Comparison.NOT_YET_ENROLLED)
         found = etwfe(p, design, OUTCOME[data], covariates=x, weighting=weighting)
@@ -137,8 +136,8 @@ def test_extended_regression_equals_etwfe(shared_dir, data):
     assert checked == 5
 
 
-def test_never_enrolled_comparison_without_covariates_is_sun_abraham(shared_dir):
-    p = panel(shared_dir, "mpdta")
+def test_never_enrolled_comparison_without_covariates_is_sun_abraham(recorded_dir):
+    p = panel(recorded_dir, "mpdta")
     design = StaggeredDesign.from_panel(p, Comparison.NEVER_ENROLLED)
     one, two = etwfe(p, design, "lemp"), sun_abraham(p, design, "lemp")
     assert one.index == two.index

@@ -29,14 +29,13 @@ def fit(shared, data, label):
     }  # fmt: skip
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("data", OUTCOME)
-def test_coefficients_errors_and_covariances_equal_fixest(shared_dir, data):
+def test_coefficients_errors_and_covariances_equal_fixest(recorded_dir, data):
     checked = 0
-    for label, recorded in variants(shared_dir, f"{data}__fixest").items():
+    for label, recorded in variants(recorded_dir, f"{data}__fixest").items():
         if not label.startswith("TWFE") or "other vcov" in label:
             continue
-        p, design, choices = fit(shared_dir, data, label)
+        p, design, choices = fit(recorded_dir, data, label)
         effects = twfe(p, design, OUTCOME[data], **choices).with_correction("fixest")
         expected = column(recorded["coef"]["estimate"])
         assert np.abs(effects.estimate - expected).max() <= TIER * np.abs(expected).max(), label
@@ -50,12 +49,11 @@ def test_coefficients_errors_and_covariances_equal_fixest(shared_dir, data):
     assert checked >= 2
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize("data", ["mpdta", "lottery_small"])
-def test_other_variances_equal_fixest(shared_dir, data):
+def test_other_variances_equal_fixest(recorded_dir, data):
     """Clustered by unit and period; clustered without any factor; with all effects counted as parameters."""
-    recorded = variants(shared_dir, f"{data}__fixest")["TWFE static: other vcov"]
-    p, design, choices = fit(shared_dir, data, "TWFE static")
+    recorded = variants(recorded_dir, f"{data}__fixest")["TWFE static: other vcov"]
+    p, design, choices = fit(recorded_dir, data, "TWFE static")
     effects = twfe(p, design, OUTCOME[data], **choices)
     both = twfe_two_way_covariance(p, design, OUTCOME[data], **choices)
     assert np.sqrt(both[0]) == pytest.approx(column(recorded["cluster_two_way"]["std_error"]), rel=TIER)
@@ -99,7 +97,6 @@ KINDS = {
 }  # fmt: skip
 
 
-@pytest.mark.shared
 @pytest.mark.parametrize(
     ("file", "label"),
     [
@@ -109,10 +106,10 @@ KINDS = {
         ("math_reform", "math_reform (package example)"),
     ],
 )
-def test_decomposition_equals_bacondecomp(shared_dir, file, label):
-    recorded = variants(shared_dir, f"{file}__bacon")[label]
+def test_decomposition_equals_bacondecomp(recorded_dir, file, label):
+    recorded = variants(recorded_dir, f"{file}__bacon")[label]
     made = {"divorce": divorce, "math_reform": math_reform}.get(file)
-    found = bacon(wide(*(made(shared_dir) if made else published(shared_dir, file))), "y")
+    found = bacon(wide(*(made(recorded_dir) if made else published(recorded_dir, file))), "y")
     mine = {(c.cohort, c.against): c for c in found.comparisons}
     table = recorded["decomposition"]
     rows = list(zip(*(table[k] for k in ("treated", "untreated", "estimate", "weight", "type")), strict=True))
