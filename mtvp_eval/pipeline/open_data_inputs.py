@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtvp_eval.config import config_path
-from mtvp_eval.data.open_data.codes import GP_SECTORS, read_code_table, read_sector_columns
+from mtvp_eval.data.open_data.codes import GP_SECTORS, read_code_table, read_sector_columns, sector_members
 from mtvp_eval.data.open_data.vektis import files_of_year, supply_problems
-from mtvp_eval.errors import CommandError, DataError
+from mtvp_eval.errors import CommandError, DataError, EstimationError
 from mtvp_eval.pipeline.evaluate import DATA_VARIABLE
 from mtvp_eval.pipeline.open_data import evaluate_open_data, prepare_open_data, sensitivities
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
@@ -20,7 +20,7 @@ from mtvp_eval.pipeline.open_data_results import OpenData, OpenDataEvaluation
 from mtvp_eval.progress import step
 from mtvp_eval.project import project_root, resource
 from mtvp_eval.provenance import named_files, provenance
-from mtvp_eval.report.open_data.inputs import OpenDataInputs
+from mtvp_eval.report.open_data.inputs import FRAMES, OpenDataInputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +54,11 @@ def open_data_inputs(data: Path | None = None) -> OpenDataInputs:
         prepared = prepare_open_data(config, vektis, codes, cbs if tables else None)
     with step("estimating effects and their placebo distributions"):
         answer = evaluate_open_data(config, prepared)
+    if not any(effect.test for effect in answer.projects if effect.outcome == config.primary):
+        raise EstimationError(
+            f"No project can be estimated on {config.primary} within {config.years[0]}-{config.years[-1]}: each needs "
+            "a full year before its first year and a full year after it. Widen the window."
+        )
     with step("changing one choice at a time"):
         others = sensitivities(config, prepared)
     sources = {
@@ -123,9 +128,16 @@ def require_files(config: OpenDataConfig, vektis: Path, cbs: Path, codes: Path) 
     DataError
         Naming every missing or doubled year and every missing column.
     CommandError
-        If only CBS tables are missing and the question needs them.
+        If an outcome is not published in the window, or only CBS tables are missing and the question needs them.
     """
-    problems = supply_problems(vektis, config.years, read_sector_columns(codes))
+    crosswalk = read_sector_columns(codes)
+    published = {sector for year in config.years for sector in sector_members(crosswalk, year)}
+    never = [name for name in config.outcomes if name not in published]
+    if never:
+        raise CommandError(
+            f"{', '.join(never)} is not published in any year of the window. Widen the window or leave it out."
+        )
+    problems = supply_problems(vektis, config.years, crosswalk)
     tables = tuple(path for name in CBS_TABLES for path in _cbs_files(cbs, name))
     absent = [name for name in CBS_TABLES if not _cbs_files(cbs, name)] if _needs_cbs(config) else []
     if absent:
@@ -162,16 +174,17 @@ def report_frames(answer: OpenDataEvaluation, frames: dict[str, pd.DataFrame], c
     data = answer.data
     doubtful = data.costs.unit_ids[data.exposed.doubtful].tolist()
     gone = sorted(set(data.costs.unit_ids.tolist()) - set(data.panel.unit_ids.tolist()) - set(doubtful))
-    return frames | {
+    made = frames | {
         "projects": frames["projects"].merge(said, on="project"),
         "breaks": read_code_table(codes, "vektis_breaks", ["sector", "year", "kind", "what", "what_nl"]),
         "left_out": pd.DataFrame({"municipality": [name.title() for name in gone]}),
-        "places": read_code_table(codes, "project_places", ["project", "place", "lon", "lat"]).astype(
+        "places": read_code_table(codes, "project_places", ["project", "place", "place_nl", "lon", "lat"]).astype(
             {"lon": float, "lat": float}
         ),
         "outline": read_code_table(codes, "netherlands_outline", ["part", "kind", "lon", "lat"]),
         "placebo": pd.DataFrame(_placebo_rows(answer), columns=["project", "rank", "per_cent"]),
     }
+    return {name: frame if len(frame) else frame.reindex(columns=list(FRAMES[name])) for name, frame in made.items()}
 
 
 def _placebo_rows(answer: OpenDataEvaluation) -> list[tuple[str, int, float]]:

@@ -23,7 +23,7 @@ def project_map(table: ReportTable, inputs: OpenDataInputs) -> ReportFigure:
     """Draw where the projects lie, on a coarse outline of our own."""
     language, outline = table.language, inputs.frames["outline"]
     starts = inputs.frames["projects"].set_index("project")["first_full_year"]
-    with canvas(width=4.6, height=5.3) as (figure, axes):
+    with canvas(width=4.4, height=4.9) as (figure, axes):
         ax = axes[0, 0]
         for _, part in outline.groupby("part", sort=False):
             colour = LAND if part["kind"].iloc[0] == "land" else WATER
@@ -33,7 +33,7 @@ def project_map(table: ReportTable, inputs: OpenDataInputs) -> ReportFigure:
             left = lon < 4.95 and row.project != "terneuzen"
             ax.plot(lon, lat, "o", color=ACCENT, markersize=6, markeredgecolor="white", markeredgewidth=0.8)
             ax.annotate(
-                f"{row.place}, {int(starts[row.project])}", (lon, lat), (-6 if left else 6, 0),
+                f"{row.town}, {int(starts[row.project])}", (lon, lat), (-6 if left else 6, 0),
                 textcoords="offset points", ha="right" if left else "left", va="center", fontsize=8,
             )  # fmt: skip
         ax.set_aspect(1 / np.cos(np.radians(52.2)))
@@ -50,8 +50,8 @@ def forest(table: ReportTable, inputs: OpenDataInputs) -> ReportFigure:
     names = list(dict.fromkeys(frame["project"]))
     sets = [name for name in names if name in inputs.pooled]
     place = {name: len(names) - i - 0.6 * (name in sets) for i, name in enumerate(names)}
-    outcomes = list(inputs.outcomes)
-    with canvas(1, len(outcomes), width=9.6, height=4.6, sharey=True) as (figure, axes):
+    outcomes = [o for o in inputs.outcomes if frame.loc[frame["outcome"] == o, "per_cent"].notna().any()]
+    with canvas(1, len(outcomes), width=8.4, height=4.6, sharey=True) as (figure, axes):
         for ax, outcome in zip(axes[0], outcomes, strict=True):
             mine = frame[(frame["outcome"] == outcome) & frame["per_cent"].notna()]
             for row in mine.itertuples():
@@ -84,7 +84,7 @@ def event_studies(table: ReportTable, inputs: OpenDataInputs, names: Sequence[st
     base = -1 - int(inputs.choices["anticipation"])
     columns = min(4, len(names))
     rows = -(-len(names) // columns)
-    with canvas(rows, columns, width=9.6, height=0.5 + 2.3 * rows, sharex=True, sharey=True) as (figure, axes):
+    with canvas(rows, columns, width=8.4, height=0.5 + 2.3 * rows, sharex=True, sharey=True) as (figure, axes):
         for ax, name in zip(axes.flat, names, strict=False):
             mine = frame[frame["project"] == name]
             _event_study(ax, mine, base)
@@ -149,7 +149,7 @@ def trends(table: ReportTable, inputs: OpenDataInputs, outcome: str) -> ReportFi
     names = [name for name in starts.index if name in frame.columns and frame[name].notna().any()]
     year = frame["year"].to_numpy(int)
     rows = -(-len(names) // 4)
-    with canvas(rows, 4, width=9.6, height=0.5 + 2.1 * rows, sharex=True, sharey=True) as (figure, axes):
+    with canvas(rows, 4, width=8.4, height=0.5 + 2.1 * rows, sharex=True, sharey=True) as (figure, axes):
         for ax, name in zip(axes.flat, names, strict=False):
             ax.axvline(int(starts[name]) - 0.5, color=QUIET, linewidth=0.8, linestyle=(0, (3, 3)))
             ax.plot(year, frame["never"].to_numpy(float), color=QUIET, linewidth=1.2)

@@ -32,7 +32,7 @@ FRAMES: dict[str, tuple[str, ...]] = {
         *("timing_reason", "timing_reason_nl", "uptake_reason", "uptake_reason_nl"),
     ),
     "municipalities": ("project", "status", "basis", "reason", "reason_nl", "shown", "shown_nl"),
-    "places": ("project", "place", "lon", "lat"),
+    "places": ("project", "place", "place_nl", "lon", "lat"),
     "outline": ("part", "kind", "lon", "lat"),
     "trends": ("outcome", "project", "year", "log_ratio"),
     "effects": _EFFECT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mtvp_eval.errors import MtvpError
 from mtvp_eval.report.figure import ReportFigure
@@ -67,7 +67,13 @@ class OpenDataPage:
             If there is no such table.
         """
         made = self._table(name)
-        return (made.rows(**only) if only else made).compact()
+        made = made.rows(**only) if only else made
+        if "project" in only:  # said once, in the title
+            names = [column.name for column in made.columns if column.name != "label"]
+            made = replace(
+                made.select(*names), title=f"{made.title}; {self.inputs.label(only['project'], self.language)}"
+            )
+        return made.compact()
 
     def primary_table(self, name: str, **only: str) -> ReportTable:
         """Return the rows of a table of effects on the primary outcome."""

@@ -32,6 +32,18 @@ def decision(inputs: OpenDataInputs, language: str) -> list[str]:
     return said + [_say(f"beside_{_direction(row)}", language, **_numbers(row, inputs, language)) for row in rows[1:]]
 
 
+def asked(inputs: OpenDataInputs, language: str) -> list[str]:
+    """Return the question, the pooled sets and what is never pooled."""
+    said = [_say("asked", language)]
+    for name, members in inputs.pooled.items():
+        named = joined([inputs.label(member, language) for member in members], language)
+        said.append(_say("members", language, name=inputs.label(name, language), members=named))
+    if inputs.carry_over:
+        named = joined([inputs.label(name, language) for name in inputs.carry_over], language)
+        said.append(_say("alone", language, names=named))
+    return said
+
+
 def findings(inputs: OpenDataInputs, language: str) -> list[str]:
     """Return how many estimates lie outside the untouched groups, each of them, and what speaks against it."""
     frame = inputs.overall(*inputs.outcomes)
@@ -167,7 +179,8 @@ def sensitivity(inputs: OpenDataInputs, language: str) -> list[str]:
         for r in clear.itertuples()
     ]
     names = "; ".join(named) if named else _say("nothing", language)
-    return [_say("sensitivity", language, n=len(frame), found=len(clear), names=names)]
+    chance = number(P_LEVEL * len(frame), language)
+    return [_say("sensitivity", language, n=len(frame), found=len(clear), chance=chance, names=names)]
 
 
 def limits(inputs: OpenDataInputs, language: str) -> list[str]:
@@ -186,6 +199,7 @@ def conclusion(inputs: OpenDataInputs, language: str) -> list[str]:
 
 SENTENCES: Mapping[str, Callable[[OpenDataInputs, str], list[str]]] = {
     "decision": decision,
+    "asked": asked,
     "findings": findings,
     "detectable": detectable,
     "reading": reading,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtvp_eval.report.labels import joined, term, text
+from mtvp_eval.report.labels import joined, number, term, text
 from mtvp_eval.report.open_data.inputs import OpenDataInputs
 from mtvp_eval.report.open_data.layout import column, table
 from mtvp_eval.report.table import Column, ReportTable
@@ -63,10 +63,12 @@ def event_study(inputs: OpenDataInputs, language: str) -> ReportTable:
     frame = inputs.frames["effects"]
     frame = frame[frame["event_time"].notna() & frame["outcome"].isin(inputs.outcomes)]
     frame = _named(frame, inputs, language).assign(event_time=lambda f: f["event_time"].astype(int))
+    frame["when"] = [number(value, language) for value in frame["event_time"]]
     columns = (
         column("label", language),
         column("title", language),
-        column("event_time", language),
+        column("when", language, label="event_time"),
+        column("municipalities", language, "number"),
         _effect(language),
         column("interval", language, "interval", level=inputs.level, decimals=1, low="ci_low", high="ci_high"),
         column("p_value", language, "number", decimals=3),
@@ -137,7 +139,7 @@ def exposed(inputs: OpenDataInputs, language: str) -> ReportTable:
         column("needed", language, "number", unit="%", decimals=1),
         column("found", language, "interval", unit="%", decimals=0, low="found_low", high="found_high"),
         column("per_cent", language, "number", "exposed_effect", unit="%", signed=True, low="ci_low", high="ci_high"),
-        column("interval", language, "interval", level=inputs.level, low="ci_low", high="ci_high"),
+        _plain_interval(inputs, language),
         column("note", language),
     )
     return table("exposed", frame, columns, ("project", "outcome"), language)
@@ -158,7 +160,7 @@ def partial(inputs: OpenDataInputs, language: str) -> ReportTable:
         column("title", language),
         _effect(language),
         column("error", language, "number", unit="%", decimals=1),
-        column("interval", language, "interval", level=inputs.level, decimals=1, low="ci_low", high="ci_high"),
+        _plain_interval(inputs, language, decimals=1),
         column("spread", language, "number", unit="%", decimals=1),
     )
     return table("partial", frame, columns, ("project", "outcome"), language)
@@ -184,7 +186,7 @@ def sensitivity(inputs: OpenDataInputs, language: str) -> ReportTable:
     frame = inputs.frames["sensitivity"]
     frame = frame[frame["outcome"] == inputs.primary]
     names = list(dict.fromkeys(frame["sensitivity"]))
-    wide = _named(_wide(frame, "sensitivity"), inputs, language)
+    wide = _named(_wide(frame, "sensitivity").assign(outcome=inputs.primary), inputs, language)
     columns = tuple(
         Column(
             f"{name}_per_cent", term("open_data_change", name, language), "number", "%", 1,
@@ -192,7 +194,7 @@ def sensitivity(inputs: OpenDataInputs, language: str) -> ReportTable:
         )
         for name in names
     )  # fmt: skip
-    return table("sensitivity", wide, (column("label", language), *columns), ("project",), language)
+    return table("sensitivity", wide, (column("label", language), *columns), ("project", "outcome"), language)
 
 
 def sensitivity_all(inputs: OpenDataInputs, language: str) -> ReportTable:
@@ -268,6 +270,12 @@ def _named(frame: pd.DataFrame, inputs: OpenDataInputs, language: str) -> pd.Dat
     if "outcome" in frame:
         frame["title"] = [term("open_data_outcome", str(name), language) for name in frame["outcome"]]
     return frame
+
+
+def _plain_interval(inputs: OpenDataInputs, language: str, decimals: int = 0) -> Column:
+    """An interval that is no placebo interval."""
+    ends = {"low": "ci_low", "high": "ci_high"}
+    return column("interval", language, "interval", "plain_interval", inputs.level, decimals=decimals, **ends)
 
 
 def _effect(language: str) -> Column:

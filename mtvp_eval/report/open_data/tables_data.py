@@ -68,10 +68,12 @@ def municipalities(inputs: OpenDataInputs, language: str) -> ReportTable:
 def places(inputs: OpenDataInputs, language: str) -> ReportTable:
     """Return where the map puts each project."""
     frame = inputs.frames["places"]
-    frame = frame.assign(label=[inputs.label(str(name), language) for name in frame["project"]])
+    frame = frame.assign(
+        label=[inputs.label(str(name), language) for name in frame["project"]], town=frame[words("place", language)]
+    )
     columns = (
         column("label", language),
-        column("place", language, label="town"),
+        column("town", language),
         column("lon", language, "number", unit="°", decimals=2),
         column("lat", language, "number", unit="°", decimals=2),
     )
@@ -131,11 +133,12 @@ def sectors(inputs: OpenDataInputs, language: str) -> ReportTable:
     frame = inputs.frames["sectors"]
     frame = frame.assign(
         sector_text=[term("open_data_outcome", str(s), language) for s in frame["sector"]],
-        years=[f"{r.first_year}–{r.last_year}" for r in frame.itertuples()],
         total=[term("yes_no", str(t), language) for t in frame["in_total"]],
         remark=frame[words("note", language)],
     )
-    columns = tuple(column(name, language) for name in ("column", "sector_text", "years", "total", "remark"))
+    columns = tuple(
+        column(name, language) for name in ("column", "sector_text", "first_year", "last_year", "total", "remark")
+    )
     return table("sectors", frame, columns, ("column",), language)
 
 
