@@ -50,7 +50,7 @@ _COVARIATES = ("deprivation", "opslag_share", "urbanicity")
 class DrawEvidence:
     """What the record shows of the draw: who took part, which readings fit, whether it looks like a lottery.
 
-    `region` holds one row a unit of assignment that applied; `member` (N,) is the row of each practice of the history,
+    `region` holds one row a unit of assignment that applied; `member` (N,) is the row of each of the `practice_ids`,
     -1 for those that did not apply in time. `readings` are the rules to replay: the declared one, or every reading
     that could have produced the record where the rule is not documented or the record contradicts it. `findings` are
     what contradicts the declaration or the record itself, `notes` what is merely to be known. `balance` is None, with
@@ -59,6 +59,7 @@ class DrawEvidence:
 
     rule: DrawRule
     region: DrawnRegion
+    practice_ids: ObjectArray
     member: IntArray
     first_round: int
     check: RecordCheck
@@ -143,8 +144,8 @@ def draw_evidence(
     balance, no_balance = _balance(region, covariates, units.member, rng)
     broken, notes = _findings(history, units, region, check, chances)
     return DrawEvidence(
-        rule, region, units.member, first, check, _readings(rule, check), (*check.broken, *broken),
-        (*check.notes, *notes), chances, cohort_sizes(region, rng),
+        rule, region, history.practice_ids, units.member, first, check, _readings(rule, check),
+        (*check.broken, *broken), (*check.notes, *notes), chances, cohort_sizes(region, rng),
         identification_table(region, chances, rule.capped_rounds, others),
         describe_applicants(np.stack(list(covariates.values()), axis=1), list(covariates), history.has_applied),
         balance, no_balance,

@@ -85,11 +85,11 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
         )  # fmt: skip
     drawn = lottery_design(linked, design, draw)
     with step("estimating effects"):
-        effects = estimate_effects(panel, drawn, dictionary, config)
+        effects = estimate_effects(panel, drawn, dictionary, config, draw)
     replay = None
     if draw is not None:
         with step("replaying the draw"):
-            replay = replay_tests(linked.panel, drawn, linked.rows, draw, effects.outcomes, config)
+            replay = replay_tests(linked.panel, drawn, draw, effects.outcomes, config)
     with step("pricing effects"):
         money = price_effects(config, linked, extracts.tables.get("programme_costs"), design, effects)
     sources = {

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray, IntArray
-from mtvp_eval.clock import NEVER
 from mtvp_eval.config import EvaluationConfig
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.lottery import LotteryDesign
+from mtvp_eval.design.staggered import Cell
 from mtvp_eval.errors import EstimationError, MtvpError, NotIdentifiedError
 from mtvp_eval.estimands.aggregate import overall
-from mtvp_eval.estimators.lottery_default import BEFORE, beta_before_draw
+from mtvp_eval.estimators.lottery_default import beta_before_draw
 from mtvp_eval.inference.contrasts import ContrastPlan
 from mtvp_eval.inference.randomization import (
     RandomizationTest,
@@ -26,6 +26,7 @@ from mtvp_eval.inference.randomization import (
 )
 from mtvp_eval.inference.replay import DrawnRegion, ReplayedStatistics, replay_statistics
 from mtvp_eval.pipeline.draw import DrawEvidence
+from mtvp_eval.pipeline.draw_numbers import by_unit, compared, exposure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,57 +52,55 @@ class ReplayTests:
 
 
 def replay_tests(
-    panel: Panel, drawn: LotteryDesign, rows: IntArray, evidence: DrawEvidence, outcomes: Sequence[str],
-    config: EvaluationConfig,
-) -> ReplayTests:  # fmt: skip
+    panel: Panel, drawn: LotteryDesign, draw: DrawEvidence, outcomes: Sequence[str], config: EvaluationConfig
+) -> ReplayTests:
     """Test no effect at all on each outcome, at each horizon and on average, by replaying the declared draw.
 
-    `panel` holds all practices observed, `rows` (n,) their positions in the history of the draw; `drawn` is the design
-    of those compared. Entries are those drawn (intention to treat). Shares of earlier differences are fixed on the
-    quarters before the draw, so every replay uses the same numbers.
+    `panel` holds all practices observed; `drawn` is the design of those compared, whose cells are tested. Entries are
+    those drawn (intention to treat). Shares of earlier differences are fixed on the quarters before the draw, so every
+    replay uses the same numbers.
     """
-    plan, event_time = _plan(evidence)
+    cells, plan = _plan(drawn, draw)
     if plan is None:
         reason = "no block of the draw has two practices on each side of a comparison"
         return ReplayTests(_frame([]), tuple((name, reason) for name in outcomes))
-    unit, cohort = evidence.member[rows], evidence.region.cohort
-    entry = np.where(cohort > 0, evidence.first_round + cohort - 1, NEVER)
-    exposed = (panel.clock[None] >= entry[:, None]).astype(np.float64)
+    exposed, log_size = exposure(draw, panel.clock), np.log(draw.region.applications.list_size)
     kept: list[str] = []
     numbers, exposures, refused = [], [], []
     for name in outcomes:
         try:
             shares = _shares(panel, drawn, name)
-            y = _by_unit(panel.outcomes[name], unit, len(cohort))
-            here = _numbers(y, evidence, panel.clock, plan, event_time, shares)
-            replay_statistics([evidence.region], here[None], plan, np.random.default_rng(0), 1)
+            here = compared(by_unit(panel, name, draw), panel.clock, draw, cells, shares, log_size)
+            once = replay_statistics([draw.region], here[None], plan, np.random.default_rng(0), 1)
+            if (once.variance <= 0).any():
+                raise EstimationError("it does not vary between the compared practices")
         except MtvpError as error:
             refused.append((name, str(error)))
             continue
         kept.append(name)
         numbers.append(here)
-        exposures.append(_numbers(exposed, evidence, panel.clock, plan, event_time, shares, size=0.0))
+        exposures.append(compared(exposed, panel.clock, draw, cells, shares))
     if not kept:
         return ReplayTests(_frame([]), tuple(refused))
-    replayed = [_replayed(region, np.stack(numbers), plan, config) for region in _regions(evidence)]
+    replayed = [_replayed(region, np.stack(numbers), plan, config) for region in _regions(draw)]
     tests = [randomization_test(one) for one in replayed]
     adjusted = _adjusted(replayed, kept, config)
     p = largest_p(tests)
-    rows_: list[tuple[object, ...]] = []
+    rows: list[tuple[object, ...]] = []
     for j, name in enumerate(kept):
-        found = _interval(evidence, numbers[j], exposures[j], plan, config)
+        found = _interval(draw, numbers[j], exposures[j], plan, config)
         units = int(np.isfinite(numbers[j]).all(axis=0).sum())
         for k, label in enumerate(plan.names):
             horizon = None if label == "overall" else int(label)
             low, high = (found.low[0], found.high[0]) if found and horizon is None else (np.nan, np.nan)
-            rows_.append(
+            rows.append(
                 (
                     name, "event_study" if horizon is not None else "overall", horizon, _family(name, label, config),
                     tests[0].estimate[j, k], tests[0].std_error[j, k], low, high, p[j, k], adjusted[j, k],
                     float(tests[0].rejected[0]), REPLAYS, len(tests), units,
                 )
             )  # fmt: skip
-    return ReplayTests(_frame(rows_), tuple(refused))
+    return ReplayTests(_frame(rows), tuple(refused))
 
 
 def beside(effects: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
@@ -117,24 +116,33 @@ def _frame(rows: list[tuple[object, ...]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"event_time": "Int64"})
 
 
-def _plan(evidence: DrawEvidence) -> tuple[ContrastPlan | None, IntArray]:
-    """Return the horizons and the average over the cells that some block can estimate, and the cells' event times."""
-    region = evidence.region
-    last = region.last - 1
-    cells = [(g, e) for e in range(last) for g in range(1, last + 1) if g + e <= last]
-    cohort, event_time = np.array(cells, dtype=np.int64).T
+def _plan(drawn: LotteryDesign, draw: DrawEvidence) -> tuple[list[Cell], ContrastPlan | None]:
+    """Return the cells at or after entry that some block can estimate, and the horizons and average made of them.
+
+    Horizons are compared on one set of blocks: that which can estimate most cells.
+    """
+    region = draw.region
+    cells = [cell for cell in drawn.identified_cells() if cell[1] >= cell[0]]
+    if not cells:
+        return [], None
+    cohort, event_time = _rounds(cells, draw)
     one_each = ContrastPlan(tuple(str(c) for c in cells), cohort, cohort + event_time, np.eye(len(cells)))
-    drawn, block = region.observed()[0], region.applications.block
-    sizes = np.array([[(drawn[block == b] == h).sum() for h in range(1, region.last + 1)] for b in np.unique(block)])
+    seen, block = region.observed()[0], region.applications.block
+    sizes = np.array([[(seen[block == b] == h).sum() for h in range(1, region.last + 1)] for b in np.unique(block)])
     estimable = one_each.estimable(sizes)  # (blocks, C)
-    best = int(np.argmax(estimable.sum(axis=1)))  # horizons are compared on one set of blocks: those that show most
-    keep = estimable[best]
-    if not keep.any():
-        return None, event_time
-    cohort, event_time = cohort[keep], event_time[keep]
+    kept = [cell for cell, good in zip(cells, estimable[estimable.sum(axis=1).argmax()], strict=True) if good]
+    if not kept:
+        return [], None
+    cohort, event_time = _rounds(kept, draw)
     times = sorted(set(event_time.tolist()))
-    weights = np.array([*(event_time == e for e in times), np.ones(len(cohort))], dtype=np.float64)
-    return ContrastPlan((*(str(e) for e in times), "overall"), cohort, cohort + event_time, weights), event_time
+    weights = np.array([*(event_time == e for e in times), np.ones(len(kept))], dtype=np.float64)
+    return kept, ContrastPlan((*(str(e) for e in times), "overall"), cohort, cohort + event_time, weights)
+
+
+def _rounds(cells: Sequence[Cell], draw: DrawEvidence) -> tuple[IntArray, IntArray]:
+    """Return the round of start of each cell, and its event time."""
+    entry, period = np.array(cells, dtype=np.int64).T
+    return entry - draw.first_round + 1, period - entry
 
 
 def _shares(panel: Panel, drawn: LotteryDesign, name: str) -> FloatArray:
@@ -146,35 +154,8 @@ def _shares(panel: Panel, drawn: LotteryDesign, name: str) -> FloatArray:
         return np.array([1.0, 0.0, 0.0])
 
 
-def _by_unit(values: FloatArray, unit: IntArray, n: int) -> FloatArray:
-    """Return the mean over the practices of each unit of assignment (n, T); NaN where none was observed."""
-    mine = unit >= 0
-    seen = np.isfinite(values[mine])
-    total, count = np.zeros((n, values.shape[1])), np.zeros((n, values.shape[1]))
-    np.add.at(total, unit[mine], np.where(seen, values[mine], 0.0))
-    np.add.at(count, unit[mine], seen)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _numbers(
-    y: FloatArray, evidence: DrawEvidence, clock: IntArray, plan: ContrastPlan, event_time: IntArray,
-    shares: FloatArray, size: float = 1.0,
-) -> FloatArray:  # fmt: skip
-    """Return what each cell compares (C, n): the later quarter less the shares of what preceded it."""
-    start = int(evidence.first_round - clock[0])
-    period, base = start + plan.cohort - 1 + event_time, start + plan.cohort - 2
-    if start < 1 or period.max() >= y.shape[1]:
-        raise EstimationError("The panel does not reach from the quarter before the first round to the last compared.")
-    v = y[:, period] - shares[0] * y[:, base]
-    if shares[1]:
-        v = v - shares[1] * y[:, max(start - BEFORE, 0) : start].mean(axis=1, keepdims=True)
-    if shares[2] and size:
-        v = v - shares[2] * np.log(evidence.region.applications.list_size)[:, None]
-    return np.asarray(v.T)
-
-
-def _regions(evidence: DrawEvidence) -> list[DrawnRegion]:
-    return [replace(evidence.region, rule=rule) for rule in evidence.readings]
+def _regions(draw: DrawEvidence) -> list[DrawnRegion]:
+    return [replace(draw.region, rule=rule) for rule in draw.readings]
 
 
 def _replayed(
@@ -206,7 +187,7 @@ def _adjusted(replayed: Sequence[ReplayedStatistics], kept: Sequence[str], confi
 
 
 def _interval(
-    evidence: DrawEvidence, numbers: FloatArray, exposure: FloatArray, plan: ContrastPlan, config: EvaluationConfig
+    draw: DrawEvidence, numbers: FloatArray, exposure: FloatArray, plan: ContrastPlan, config: EvaluationConfig
 ) -> SharpInterval | None:
     """Invert the test of one constant effect on the average; the widest over the readings; None if it cannot be."""
     k = len(plan.names) - 1
@@ -217,7 +198,7 @@ def _interval(
                 [region], numbers, exposure, own, np.random.default_rng(config.estimation.seed), REPLAYS_OF_INTERVALS,
                 config.estimation.level,
             )
-            for region in _regions(evidence)
+            for region in _regions(draw)
         ]  # fmt: skip
     except MtvpError:
         return None
