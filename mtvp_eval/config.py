@@ -12,7 +12,10 @@ from mtvp_eval.data.cells import ReadingSettings
 from mtvp_eval.errors import CommandError
 from mtvp_eval.settings import Settings, load_yaml
 
-ESTIMATORS = ("callaway_santanna", "lottery")
+ESTIMATORS = ("callaway_santanna", "lottery_default")
+"""Estimators that may be the headline."""
+SENSITIVITY = ("callaway_santanna", "lottery", "lottery_default", "lottery_weighted", "lottery_efficient")
+"""Estimators that may stand beside it."""
 COVARIATES = ("log_list_size", "deprivation", "opslag_share", "urbanicity")
 
 
@@ -159,7 +162,7 @@ def _estimation(settings: Settings) -> EstimationChoices:
         covariates=settings.texts("covariates", ("log_list_size",), choices=COVARIATES),
         anticipation=settings.integer("anticipation", 0, low=0),
         min_comparison=settings.integer("min_comparison", 5, low=2),
-        sensitivity=settings.texts("sensitivity", (), choices=ESTIMATORS),
+        sensitivity=settings.texts("sensitivity", (), choices=SENSITIVITY),
         event_first=first,
         event_last=last,
         window_first=_quarter(settings, "first_quarter"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtvp_eval.arrays import BoolArray, FloatArray
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray
 from mtvp_eval.data.cells import ReadingSettings
 from mtvp_eval.data.extracts import Extract, Extracts, ReadingReport, read_extracts
 from mtvp_eval.data.history import History, history
@@ -144,6 +144,7 @@ def _order(extracts: Extracts, story: History) -> list[Violation]:
             "Must not be before the practice's first application",
             round_ < story.applied[drawn_at],
         ),
+        (rounds, "drawn", "A practice is drawn once", _drawn_again(rounds, drawn_at)),
         (rounds, "lottery_round", "Must be before the practice withdrew", round_ >= story.withdrawn[drawn_at]),
         (
             enrolment,
@@ -164,6 +165,13 @@ def _order(extracts: Extracts, story: History) -> list[Violation]:
         for extract, column, rule, rows in tests
         if (rows & known[id(extract)]).any()
     ]
+
+
+def _drawn_again(rounds: Extract, practice: IntArray) -> BoolArray:
+    """Tell which rows say drawn although another row of the practice does."""
+    won = rounds.columns["drawn"] == 1
+    times = np.bincount(practice[won & (practice >= 0)], minlength=int(practice.max(initial=0)) + 1)
+    return won & (times[practice] > 1)
 
 
 def _entry_findings(story: History, programme: Programme) -> list[Finding]:

@@ -14,6 +14,7 @@ from mtvp_eval.arrays import FloatArray
 from mtvp_eval.design.lottery import Block, LotteryDesign
 from mtvp_eval.design.staggered import BasePeriod, Cell
 from mtvp_eval.estimands.estimand import Estimand, Weighting
+from mtvp_eval.estimators.engine import cohort_covariances, cohort_means, linearised
 from mtvp_eval.estimators.lottery import block_shares, comparison_of
 
 
@@ -24,6 +25,64 @@ class BlockContrasts:
     block: Block
     effect: FloatArray
     before: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockMoments:
+    """One block: weights of effects (K, G, T) and of adjusters (K, P, G, T), and what they are applied to.
+
+    ``mean`` (G, T) cohort means, ``u`` (N, T) linearised deviations from them, ``S`` (G, T, T) their covariances.
+    """
+
+    block: Block
+    effect: FloatArray
+    adjusters: FloatArray
+    mean: FloatArray
+    u: FloatArray
+    S: FloatArray
+
+    def covariance(self, left: FloatArray, right: FloatArray) -> FloatArray:
+        """Return the covariance of two sets of contrasts (A, G, T), (B, G, T) under the draw, (A, B)."""
+        size = self.block.design.cohort_size
+        return np.asarray(np.einsum("agt,gts,bgs,g->ab", left, self.S, right, 1 / size, optimize=True))
+
+    def pairs(self) -> list[tuple[FloatArray, FloatArray]]:
+        """Return for each effect the covariance of its adjusters (P, P), and of adjusters and effect (P, 1)."""
+        return [
+            (self.covariance(x, x), self.covariance(x, a[None]))
+            for x, a in zip(self.adjusters, self.effect, strict=True)
+        ]
+
+
+def block_moments(
+    y: FloatArray, w: FloatArray, block: Block, effect: FloatArray, adjusters: FloatArray
+) -> BlockMoments:
+    """Return the moments of one block, whose units have values ``y`` (N, T) and weights ``w`` (N,).
+
+    ``effect`` (K, G, T) and ``adjusters`` (K, P, G, T) are weights on the block's cohort means.
+
+    Example
+    -------
+    >>> from mtvp_eval.design.staggered import StaggeredDesign
+    >>> from mtvp_eval.estimands.att import cell_effect
+    >>> staggered = StaggeredDesign(np.array(list("abcd"), dtype=object), np.array([3, 3, 9, 9]), np.array([1, 2, 3]))
+    >>> one = lottery_contrasts(LotteryDesign.one_block(staggered), [cell_effect((3, 3), Weighting.PRACTICE)])[0]
+    >>> y = np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])
+    >>> block_moments(y, np.ones(4), one.block, one.effect, one.before[:, None]).mean[:, 2].tolist()
+    [7.0, 2.5]
+    """
+    cohort = block.design.cohort_index
+    mean = cohort_means(y, w, cohort)
+    u = linearised(y, w, cohort, mean)
+    return BlockMoments(block, effect, adjusters, mean, u, cohort_covariances(u, cohort))
+
+
+def pooled_shares(moments: Sequence[BlockMoments]) -> FloatArray:
+    """Return (K, P) the shares of the adjusters that make the variance smallest, the same in all blocks."""
+    summed = zip(*(m.pairs() for m in moments), strict=True)
+    return np.stack(
+        [np.linalg.lstsq(sum(v for v, _ in of_k), sum(c for _, c in of_k), rcond=None)[0][:, 0] for of_k in summed]
+    )
 
 
 def lottery_contrasts(design: LotteryDesign, estimands: Sequence[Estimand]) -> tuple[BlockContrasts, ...]:
@@ -65,6 +124,17 @@ def all_earlier(block: Block) -> FloatArray:
     for p, (j, t) in enumerate(early):
         weights[p, j, t], weights[p, -1, t] = 1.0, -1.0
     return weights
+
+
+def missing_error(design: LotteryDesign, estimand: Estimand) -> str | None:
+    """Return why an estimand has no standard error: a cohort of one unit in some block; None if it has one."""
+    reasons = (
+        comparison_of(b.design, cell)[1]
+        for b in design.drawn
+        for cell in estimand.cells
+        if cell[0] in b.design.cohorts and b.design.comparison_cohorts(*cell, BasePeriod.UNIVERSAL).any()
+    )
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def _of_block(

@@ -11,12 +11,19 @@ import numpy as np
 from mtvp_eval.arrays import FloatArray
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.lottery import LotteryDesign
-from mtvp_eval.design.staggered import BasePeriod
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.estimand import Estimand, Population, Weighting
-from mtvp_eval.estimators.engine import cohort_covariances, cohort_means, influence_of, linearised
-from mtvp_eval.estimators.lottery import comparison_of, strata
-from mtvp_eval.estimators.lottery_contrasts import BlockContrasts, all_earlier, lottery_contrasts
+from mtvp_eval.estimators.engine import influence_of
+from mtvp_eval.estimators.lottery import strata
+from mtvp_eval.estimators.lottery_contrasts import (
+    BlockContrasts,
+    BlockMoments,
+    all_earlier,
+    block_moments,
+    lottery_contrasts,
+    missing_error,
+    pooled_shares,
+)
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.estimators.sample import Sample, read_sample
 
@@ -47,22 +54,6 @@ class EfficientEffects:
     effects: EffectEstimates
     beta: tuple[FloatArray, ...]
     refined: FloatArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Moments:
-    """One block: contrasts, adjusters (K, P, G, T), means (G, T), deviations (N, T), covariances (G, T, T)."""
-
-    contrasts: BlockContrasts
-    adjusters: FloatArray
-    mean: FloatArray
-    u: FloatArray
-    S: FloatArray
-
-    def covariance(self, left: FloatArray, right: FloatArray) -> FloatArray:
-        """Return the covariance of two sets of contrasts (A, G, T), (B, G, T) under the draw, (A, B)."""
-        size = self.contrasts.block.design.cohort_size
-        return np.asarray(np.einsum("agt,gts,bgs,g->ab", left, self.S, right, 1 / size, optimize=True))
 
 
 def lottery_efficient(
@@ -128,8 +119,8 @@ def lottery_efficient(
     n, K = design.staggered.n_units, len(estimands)
     estimate, influence, refined = np.zeros(K), np.zeros((n, K)), np.zeros((K, K))
     for m, share in zip(moments, shares, strict=True):
-        weights = m.contrasts.effect - np.einsum("kp,kpgt->kgt", share, m.adjusters)
-        cohort, mask = m.contrasts.block.design.cohort_index, m.contrasts.block.mask
+        weights = m.effect - np.einsum("kp,kpgt->kgt", share, m.adjusters)
+        cohort, mask = m.block.design.cohort_index, m.block.mask
         estimate += np.einsum("kgt,gt->k", weights, m.mean)
         influence[mask] = influence_of(m.u, cohort, weights, n)
         refined += m.covariance(weights, weights) - _effect_spread(m)
@@ -137,59 +128,38 @@ def lottery_efficient(
         tuple(replace(EffectKey.of(e, outcome), population=Population.BLOCK) for e in estimands),
         estimate, design.staggered.unit_ids, influence, strata(design), sample.cluster, sampling="design",
         correction="hc2", method="Roth-Sant'Anna efficient" if beta is None else f"Roth-Sant'Anna, beta = {beta:g}",
-        no_error=tuple(_no_error(design, e) for e in estimands), notes=sample.notes(),
+        no_error=tuple(missing_error(design, e) for e in estimands), notes=sample.notes(),
     )  # fmt: skip
     return EfficientEffects(effects, tuple(shares), refined)
 
 
-def _moments(sample: Sample, contrasts: BlockContrasts, adjustment: Adjustment) -> _Moments:
-    mask, cohort = contrasts.block.mask, contrasts.block.design.cohort_index
-    y, w = sample.y[mask], sample.w[mask]
-    mean = cohort_means(y, w, cohort)
-    u = linearised(y, w, cohort, mean)
-    adjusters = contrasts.before[:, None]
+def _moments(sample: Sample, contrasts: BlockContrasts, adjustment: Adjustment) -> BlockMoments:
+    block, adjusters = contrasts.block, contrasts.before[:, None]
     if adjustment == Adjustment.ALL_EARLIER:
-        earlier = all_earlier(contrasts.block)
+        earlier = all_earlier(block)
         adjusters = np.broadcast_to(earlier, (len(contrasts.effect), *earlier.shape))
-    return _Moments(contrasts, adjusters, mean, u, cohort_covariances(u, cohort))
+    return block_moments(sample.y[block.mask], sample.w[block.mask], block, contrasts.effect, adjusters)
 
 
-def _shares(moments: Sequence[_Moments], beta: float | None, adjustment: Adjustment) -> list[FloatArray]:
+def _shares(moments: Sequence[BlockMoments], beta: float | None, adjustment: Adjustment) -> list[FloatArray]:
     if beta is not None:
         return [np.full(m.adjusters.shape[:2], beta) for m in moments]
-    pairs = [
-        [(m.covariance(x, x), m.covariance(x, a[None])) for x, a in zip(m.adjusters, m.contrasts.effect, strict=True)]
-        for m in moments
-    ]
     if adjustment == Adjustment.POOLED:
-        summed = [
-            tuple(np.sum(parts, axis=0) for parts in zip(*of_k, strict=True)) for of_k in zip(*pairs, strict=True)
-        ]
-        pairs = [[(v, c) for v, c in summed]] * len(moments)
-    return [np.stack([np.linalg.lstsq(v, c, rcond=None)[0][:, 0] for v, c in block]) for block in pairs]
+        return [pooled_shares(moments)] * len(moments)
+    return [pooled_shares([m]) for m in moments]
 
 
-def _effect_spread(m: _Moments) -> FloatArray:
+def _effect_spread(m: BlockMoments) -> FloatArray:
     """Return b' M-bar b / N (K, K): what effects that differ with outcomes before entry add to Neyman's variance."""
-    design = m.contrasts.block.design
-    touched = np.any(m.contrasts.effect != 0, axis=(0, 2))
+    design = m.block.design
+    touched = np.any(m.effect != 0, axis=(0, 2))
     if not touched.any():
-        return np.zeros((len(m.contrasts.effect),) * 2)
+        return np.zeros((len(m.effect),) * 2)
     first = int(np.argmax(touched))
     early = int(np.searchsorted(design.clock, design.cohorts[first] - design.anticipation))
-    slopes = np.zeros((early, len(m.contrasts.effect)))
-    for S, a in zip(m.S[first:], m.contrasts.effect[:, first:].transpose(1, 2, 0), strict=True):
+    slopes = np.zeros((early, len(m.effect)))
+    for S, a in zip(m.S[first:], m.effect[:, first:].transpose(1, 2, 0), strict=True):
         inverse = np.linalg.pinv(S[:early, :early], rcond=_PSEUDO_INVERSE, hermitian=True)
         slopes += inverse @ S[:early] @ a
     middle = m.S[first:, :early, :early].mean(axis=0)
     return np.asarray(slopes.T @ middle @ slopes / design.n_units, dtype=np.float64)
-
-
-def _no_error(design: LotteryDesign, estimand: Estimand) -> str | None:
-    reasons = (
-        comparison_of(b.design, cell)[1]
-        for b in design.drawn
-        for cell in estimand.cells
-        if cell[0] in b.design.cohorts and b.design.comparison_cohorts(*cell, BasePeriod.UNIVERSAL).any()
-    )
-    return next((reason for reason in reasons if reason is not None), None)

@@ -6,12 +6,14 @@ cohorts that the draw leaves waiting.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, frozen
 from mtvp_eval.errors import DesignError
+from mtvp_eval.estimands.estimand import Estimand
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +106,25 @@ def event_study(rounds: int, leads: int, overall: bool = False) -> tuple[Contras
     if overall:
         weights, names = np.vstack([weights, (event_time >= 0).astype(np.float64)]), (*names, "overall")
     return ContrastPlan(names, cohort, cohort + np.maximum(event_time, 0), weights), event_time
+
+
+def declared_plan(estimands: Sequence[Estimand], first_round: int) -> ContrastPlan:
+    """Return the contrasts of estimands with their weights fixed; `first_round` is the clock of round 1.
+
+    >>> from mtvp_eval.estimands.att import cell_effect
+    >>> from mtvp_eval.estimands.estimand import Weighting
+    >>> plan = declared_plan([cell_effect((8093, 8094), Weighting.PRACTICE)], 8093)
+    >>> plan.cohort.tolist(), plan.after.tolist()
+    ([1], [2])
+    """
+    cells = tuple(dict.fromkeys(cell for e in estimands for cell in e.cells))
+    weights = np.zeros((len(estimands), len(cells)))
+    for k, e in enumerate(estimands):
+        for cell, weight in zip(e.cells, e.weights, strict=True):
+            weights[k, cells.index(cell)] = weight
+    cohort = np.array([g for g, _ in cells]) - first_round + 1
+    after = np.array([max(g, t) for g, t in cells]) - first_round + 1
+    return ContrastPlan(tuple(e.name for e in estimands), cohort, after, weights, by_size=False)
 
 
 def cell_changes(y: FloatArray, first_column: int, cohort: IntArray, event_time: IntArray) -> FloatArray:

@@ -84,6 +84,16 @@ class ReplayedStatistics:
     rejected: FloatArray
     blocks: IntArray
 
+    def family(self, outcomes: IntArray, estimands: IntArray) -> ReplayedStatistics:
+        """Return single contrasts (F,), named by outcome and estimand, side by side as one outcome of F estimands."""
+        pick = (outcomes, estimands)
+        return ReplayedStatistics(
+            tuple(f"{j}/{self.names[k]}" for j, k in zip(outcomes, estimands, strict=True)),
+            self.estimate[pick][None], self.variance[pick][None],
+            self.replayed[:, outcomes, estimands][:, None], self.replayed_variance[:, outcomes, estimands][:, None],
+            self.rejected, self.blocks[estimands],
+        )  # fmt: skip
+
 
 def replay_statistics(
     regions: Sequence[DrawnRegion],

@@ -10,6 +10,7 @@ from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.design.staggered import Comparison, StaggeredDesign
 from mtvp_eval.errors import DesignError
+from mtvp_eval.pipeline.draw import DrawEvidence
 
 
 def analysis_panel(linked: Linked, choices: EstimationChoices) -> Panel:
@@ -67,14 +68,20 @@ def compared(panel: Panel, choices: EstimationChoices) -> tuple[Panel, Staggered
     return cut, StaggeredDesign.from_panel(cut, Comparison(choices.comparison), choices.anticipation)
 
 
-def lottery_design(linked: Linked, design: StaggeredDesign) -> LotteryDesign:
-    """Return the design with its draw: blocks of practices drawn against each other, entries as drawn."""
+def lottery_design(linked: Linked, design: StaggeredDesign, draw: DrawEvidence | None = None) -> LotteryDesign:
+    """Return the design with its draw: blocks of practices drawn against each other, entries as drawn.
+
+    With `draw` the design also holds the declared rule and the chances of entry under it.
+    """
     row = {practice: i for i, practice in enumerate(linked.history.practice_ids.tolist())}
     of_unit = np.array([row[unit] for unit in design.unit_ids.tolist()], dtype=np.int64)
     history = linked.history
     # Who waited in vain and then started in the open round was in a lottery; who met an open round at once was not.
     never_at_stake = history.no_lottery & (history.drawn == history.applied)
-    return LotteryDesign(design, linked.block[of_unit], history.drawn[of_unit], no_lottery=never_at_stake[of_unit])
+    return LotteryDesign(
+        design, linked.block[of_unit], history.drawn[of_unit], None if draw is None else draw.rule,
+        never_at_stake[of_unit], None if draw is None else draw.entry_probability(of_unit, design.clock),
+    )  # fmt: skip
 
 
 def described_cells(panel: Panel, drawn: LotteryDesign, choices: EstimationChoices) -> list[tuple[object, ...]]:

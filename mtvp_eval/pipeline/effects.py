@@ -20,9 +20,10 @@ from mtvp_eval.estimands.placebo import placebo
 from mtvp_eval.estimators.aggregation import aggregate
 from mtvp_eval.estimators.callaway_santanna import callaway_santanna, supported_cells
 from mtvp_eval.estimators.doubly_robust import Adjustment
-from mtvp_eval.estimators.lottery import lottery
 from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.inference.bands import simultaneous_band
+from mtvp_eval.pipeline import lottery_headline
+from mtvp_eval.pipeline.draw import DrawEvidence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,10 @@ class Effects:
         return tuple(dict.fromkeys(key.outcome for key in self.joint.index))
 
 
-def estimate_effects(panel: Panel, drawn: LotteryDesign, dictionary: Dictionary, config: EvaluationConfig) -> Effects:
+def estimate_effects(
+    panel: Panel, drawn: LotteryDesign, dictionary: Dictionary, config: EvaluationConfig,
+    draw: DrawEvidence | None = None,
+) -> Effects:  # fmt: skip
     """Estimate every supplied outcome in both weightings, its placebos, and the totals of cost outcomes.
 
     Raises
@@ -75,6 +79,16 @@ def estimate_effects(panel: Panel, drawn: LotteryDesign, dictionary: Dictionary,
         if name not in panel.outcomes:
             continue
         try:
+            if choices.estimator == "lottery_default":
+                parts += [
+                    lottery_headline.headline(panel, drawn, name, choices, weighting, draw).with_units(
+                        {name: outcome.unit_en}
+                    )
+                    for weighting in Weighting
+                ]
+                if outcome.kind == "cost":
+                    totals.append(lottery_headline.totals(panel, drawn, name))
+                continue
             cells, why = supported_cells(
                 panel, design, name, covariates=choices.covariates, method=_adjustment(choices)
             )
@@ -185,22 +199,20 @@ def _callaway(adjusted: bool, method: str | None = None) -> Method:
     return estimate
 
 
-def _cohort_means(
-    panel: Panel, drawn: LotteryDesign, name: str, _: EstimationChoices, weighting: Weighting
-) -> EffectEstimates:
-    estimand = overall(drawn, weighting)
-    single = lottery(panel, drawn, name, weighting=weighting, cells=estimand.cells)
-    return aggregate(single, drawn, [estimand])
-
-
 METHODS: dict[str, Method] = {
     "callaway_santanna": _callaway(adjusted=True),
     "callaway_santanna_unadjusted": _callaway(adjusted=False),
     "callaway_santanna_regression": _callaway(adjusted=True, method="reg"),
     "callaway_santanna_weighting": _callaway(adjusted=True, method="ipw"),
-    "lottery": _cohort_means,
+    "lottery": lottery_headline.means_overall,
 }
 """The overall effect by every method shown beside the headline."""
+ON_REQUEST: dict[str, Method] = {
+    "lottery_default": lottery_headline.default_overall,
+    "lottery_weighted": lottery_headline.weighted_overall,
+    "lottery_efficient": lottery_headline.efficient_overall,
+}
+"""Methods that stand beside the headline where the question names them as sensitivity."""
 
 
 def _by_method(panel: Panel, drawn: LotteryDesign, outcomes: Sequence[str], choices: EstimationChoices) -> pd.DataFrame:
@@ -208,7 +220,8 @@ def _by_method(panel: Panel, drawn: LotteryDesign, outcomes: Sequence[str], choi
     import pandas as pd
 
     parts, refused = [], []
-    for method, estimate in METHODS.items():
+    asked = {name: ON_REQUEST[name] for name in choices.sensitivity if name in ON_REQUEST}
+    for method, estimate in {**METHODS, **asked}.items():
         found: list[EffectEstimates] = []
         for name in outcomes:
             for weighting in Weighting:

@@ -11,13 +11,15 @@ from mtvp_eval.data.extracts import read_extracts
 from mtvp_eval.data.link import LinkChoices, Linked, link
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.lottery import LotteryDesign
-from mtvp_eval.design.staggered import StaggeredDesign
+from mtvp_eval.design.staggered import Comparison, StaggeredDesign
 from mtvp_eval.dictionary.load import load_dictionary, load_programme
 from mtvp_eval.dictionary.schema import Dictionary, Programme
 from mtvp_eval.errors import CommandError
 from mtvp_eval.pipeline.comparison import analysis_panel, compared, lottery_design
+from mtvp_eval.pipeline.draw import DrawEvidence, draw_evidence
 from mtvp_eval.pipeline.effects import Effects, estimate_effects
 from mtvp_eval.pipeline.money import Money, price_effects
+from mtvp_eval.pipeline.replay_tests import ReplayTests, replay_tests
 from mtvp_eval.progress import step
 from mtvp_eval.project import project_root, resource
 from mtvp_eval.provenance import Provenance, named_files, provenance
@@ -31,7 +33,8 @@ DATA_VARIABLE = "MTVP_DATA"
 class Evaluation:
     """A record of one evaluation: question, linked data, design, effects, euros, and what it all follows from.
 
-    `everybody` are the practices compared, over all quarters supplied; `panel` is cut to the estimated quarters.
+    `everybody` are the practices compared, over all quarters supplied; `panel` is cut to the estimated quarters. `draw`
+    is what the record shows of the draw, and `replay` its tests; None where no round was recorded.
     """
 
     config: EvaluationConfig
@@ -42,7 +45,9 @@ class Evaluation:
     panel: Panel
     design: StaggeredDesign
     drawn: LotteryDesign
+    draw: DrawEvidence | None
     effects: Effects
+    replay: ReplayTests | None
     money: Money
     provenance: Provenance
 
@@ -56,6 +61,8 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
         If the region has no question or no extracts, or the question names what the dictionary does not hold.
     DataError
         If the extracts break rules, or leave nobody to compare.
+    DesignError
+        If the declared draw contradicts itself or cannot be carried out with these applications.
     EstimationError
         If no outcome can be estimated.
     """
@@ -71,9 +78,18 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
         linked = link(extracts, dictionary, programme, LinkChoices(config.estimation.window_first, run_out))
     everybody = analysis_panel(linked, config.estimation)
     panel, design = compared(everybody, config.estimation)
-    drawn = lottery_design(linked, design)
+    with step("checking the draw"):
+        draw = draw_evidence(
+            config.draw, programme, linked.history, extracts.tables["practices"], extracts.tables["lottery_rounds"],
+            config.estimation.seed, Comparison(config.estimation.comparison) is Comparison.NEVER_ENROLLED,
+        )  # fmt: skip
+    drawn = lottery_design(linked, design, draw)
     with step("estimating effects"):
-        effects = estimate_effects(panel, drawn, dictionary, config)
+        effects = estimate_effects(panel, drawn, dictionary, config, draw)
+    replay = None
+    if draw is not None:
+        with step("replaying the draw"):
+            replay = replay_tests(linked.panel, drawn, draw, effects.outcomes, config)
     with step("pricing effects"):
         money = price_effects(config, linked, extracts.tables.get("programme_costs"), design, effects)
     sources = {
@@ -82,7 +98,9 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
         **named_files(resource("data_dictionary"), "data_dictionary"),
     }
     record = provenance(sources, config.estimation.seed)
-    return Evaluation(config, dictionary, programme, linked, everybody, panel, design, drawn, effects, money, record)
+    return Evaluation(
+        config, dictionary, programme, linked, everybody, panel, design, drawn, draw, effects, replay, money, record
+    )
 
 
 def data_folder(region: str, data: Path | None = None) -> Path:

@@ -1,0 +1,313 @@
+"""The region's draw as declared and as recorded, laid beside each other before any outcome is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray
+from mtvp_eval.clock import NEVER
+from mtvp_eval.config import DrawChoices
+from mtvp_eval.data.extracts import Extract
+from mtvp_eval.data.history import History
+from mtvp_eval.design.probabilities import EntryProbabilities, entry_probabilities
+from mtvp_eval.design.record import Finding, RecordCheck, check_record, round_facts
+from mtvp_eval.design.rules import (
+    NOT_STARTED,
+    Applications,
+    Cap,
+    DrawRule,
+    FinalRound,
+    Misfit,
+    Oversize,
+    Rollover,
+)
+from mtvp_eval.dictionary.constraints import missing
+from mtvp_eval.dictionary.schema import Programme
+from mtvp_eval.errors import DesignError
+from mtvp_eval.inference.integrity import (
+    ApplicantRow,
+    BalanceTest,
+    CohortSizeRow,
+    IdentificationRow,
+    balance_test,
+    cohort_sizes,
+    describe_applicants,
+    identification_table,
+)
+from mtvp_eval.inference.replay import DrawnRegion
+
+UNDOCUMENTED = "not documented"
+"""What `draw: document` says where no document lays the rule down; tests then show the largest p over all readings."""
+_COVARIATES = ("deprivation", "opslag_share", "urbanicity")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawEvidence:
+    """What the record shows of the draw: who took part, which readings fit, whether it looks like a lottery.
+
+    `region` holds one row a unit of assignment that applied; `member` (N,) is the row of each of the `practice_ids`,
+    -1 for those that did not apply in time. `readings` are the rules to replay: the declared one, or every reading
+    that could have produced the record where the rule is not documented or the record contradicts it. `findings` are
+    what contradicts the declaration or the record itself, `notes` what is merely to be known. `balance` is None, with
+    the reason in `no_balance`, where it cannot be tested.
+    """
+
+    rule: DrawRule
+    region: DrawnRegion
+    practice_ids: ObjectArray
+    member: IntArray
+    first_round: int
+    check: RecordCheck
+    readings: tuple[DrawRule, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...]
+    chances: EntryProbabilities
+    sizes: tuple[CohortSizeRow, ...]
+    identification: tuple[IdentificationRow, ...]
+    applicants: tuple[ApplicantRow, ...]
+    balance: BalanceTest | None
+    no_balance: str = ""
+
+    def entry_probability(self, members: IntArray, clock: IntArray) -> FloatArray:
+        """Return (n, T + 1) chances to enter in each period of a clock (T,), of practices (n,) of the history.
+
+        The last column is the chance to enter later, or never; who took no part in the draw has all of it there.
+        """
+        chance = np.zeros((len(members), len(clock) + 1))
+        rows = self.member[members]
+        for number in range(1, self.chances.probability.shape[1]):
+            at = np.flatnonzero(clock == self.first_round + number - 1)
+            if len(at):
+                chance[:, at[0]] = np.where(rows >= 0, self.chances.probability[rows, number], 0.0)
+        chance[:, -1] = 1 - chance[:, :-1].sum(axis=1)
+        return chance
+
+
+def declared_rule(choices: DrawChoices, programme: Programme, first_round: int, last_round: int) -> DrawRule:
+    """Return the rule a region declares, with the programme's cap and open round.
+
+    Raises
+    ------
+    DesignError
+        If the declaration contradicts itself, or the region's first round is not before the open round.
+    """
+    opens = programme.open_round
+    capped = (last_round + 1 if opens is None else opens) - first_round
+    if capped < 1:
+        raise DesignError("The region's first round is not before the open round, so no round of it was capped.")
+    return DrawRule(
+        Rollover(choices.rollover), Misfit(choices.misfit), choices.document, date.fromisoformat(choices.dated),
+        Cap(choices.cap), programme.cap_share, None if choices.oversize is None else Oversize(choices.oversize),
+        capped, FinalRound.CAPPED if opens is None else FinalRound.OPEN,
+    )  # fmt: skip
+
+
+def draw_evidence(
+    choices: DrawChoices,
+    programme: Programme,
+    history: History,
+    practices: Extract,
+    rounds: Extract,
+    seed: int,
+    never_applied_compare: bool = False,
+) -> DrawEvidence | None:
+    """Lay the declared draw beside the record, before any outcome is read; None where no round was recorded.
+
+    All practices of the history count under the cap, in the evaluation or not. Practices that share a unit of
+    assignment are one: their lists are added, and the unit applied and was drawn when its first member did.
+
+    Raises
+    ------
+    DesignError
+        If the declaration cannot be carried out with these applications.
+    """
+    if history.first_round is None:
+        return None
+    first = history.first_round
+    rule = declared_rule(choices, programme, first, int(history.last_round[history.has_round].max()))
+    units = _units(history, first, rule)
+    by_practice = rule.cap is Cap.PRACTICES
+    total = len(set(history.unit.tolist())) if by_practice else int(np.rint(history.reference_list).sum())
+    applications = Applications(units.size, units.applied, total, units.withdrawn, units.priority)
+    region = DrawnRegion(applications, rule, units.cohort, np.arange(applications.n))
+    orders = _orders(rounds, history, units.member, region)
+    check = check_record(applications, rule, units.cohort, orders)
+    rng = np.random.default_rng(seed)
+    chances = entry_probabilities(applications, rule, rng)
+    others = int((~history.has_applied & history.consent).sum()) if never_applied_compare else 0
+    covariates = _covariates(history, practices)
+    balance, no_balance = _balance(region, covariates, units.member, rng)
+    broken, notes = _findings(history, units, region, check, chances)
+    return DrawEvidence(
+        rule, region, history.practice_ids, units.member, first, check, _readings(rule, check),
+        (*check.broken, *broken), (*check.notes, *notes), chances, cohort_sizes(region, rng),
+        identification_table(region, chances, rule.capped_rounds, others),
+        describe_applicants(np.stack(list(covariates.values()), axis=1), list(covariates), history.has_applied),
+        balance, no_balance,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Units:
+    """Units of assignment that applied in time: one row each; `apart` units whose members were drawn apart."""
+
+    member: IntArray  # (N,) row of each practice, -1 if it did not apply in time
+    size: IntArray
+    applied: IntArray
+    withdrawn: IntArray
+    priority: IntArray | None
+    cohort: IntArray
+    apart: int
+    late: int
+
+
+def _units(history: History, first: int, rule: DrawRule) -> _Units:
+    last = rule.open_round or rule.capped_rounds
+    applied = np.where(history.has_applied, np.maximum(history.applied - first + 1, 1), NEVER)
+    late = history.has_applied & (applied > last)
+    here = np.flatnonzero(history.has_applied & ~late)
+    if not len(here):
+        raise DesignError("Nobody applied before the last round of the draw. Complete applications.csv.")
+    names: dict[object, int] = {}
+    row = np.array([names.setdefault(unit, len(names)) for unit in history.unit[here].tolist()], dtype=np.int64)
+    member = np.full(len(history.practice_ids), -1, dtype=np.int64)
+    member[here] = row
+    n = len(names)
+    drawn = np.where(history.was_drawn, history.drawn - first + 1, NEVER)[here]
+    gone = np.where(history.withdrawn == NEVER, NEVER, np.maximum(history.withdrawn - first + 1, 1))[here]
+    earliest, latest = _earliest(row, drawn, n), -_earliest(row, -drawn, n)
+    classes = history.priority[here]
+    cohort = np.where(earliest > last, NOT_STARTED, earliest)
+    withdrawn = -_earliest(row, -gone, n)
+    return _Units(
+        member,
+        np.rint(np.bincount(row, history.reference_list[here], n)).astype(np.int64),
+        _earliest(row, applied[here], n),
+        np.where(withdrawn > last, NEVER, withdrawn),
+        None if missing(classes).all() else _earliest(row, _ranks(classes), n),
+        cohort.astype(np.int64),
+        int((earliest != latest).sum()),
+        int(late.sum()),
+    )
+
+
+def _earliest(row: IntArray, value: IntArray, n: int) -> IntArray:
+    found = np.full(n, NEVER, dtype=np.int64)
+    np.minimum.at(found, row, value)
+    return found
+
+
+def _ranks(classes: ObjectArray) -> IntArray:
+    """Number priority classes in the order of their names; those without one go last."""
+    none = missing(classes)
+    names = {name: k for k, name in enumerate(sorted({str(c) for c in classes[~none]}))}
+    return np.array([len(names) if gap else names[str(c)] for c, gap in zip(classes, none, strict=True)], np.int64)
+
+
+def _orders(rounds: Extract, history: History, member: IntArray, region: DrawnRegion) -> list[IntArray] | None:
+    """Return the recorded order of each round, or None where a lottery's positions are not complete.
+
+    A round without a lottery has no order; those left from the round before and then the newcomers stand in for it,
+    which decides nothing, since all start.
+    """
+    rule, applications = region.rule, region.applications
+    assert rule is not None
+    assert history.first_round is not None
+    at = history.of(rounds)
+    position, quarter = rounds.columns["draw_position"], rounds.columns["lottery_round"]
+    lottery = round_facts(applications, rule, region.cohort[None]).lottery[0]
+    found: list[IntArray] = []
+    for number in range(1, rule.capped_rounds + 1):
+        rows = np.flatnonzero((quarter == history.first_round + number - 1) & (at >= 0))
+        rows = rows[member[at[rows]] >= 0]
+        if lottery[number - 1]:
+            if not len(rows) or np.isnan(position[rows]).any() or len(np.unique(position[rows])) < len(rows):
+                return None
+            ordered = member[at[rows]][np.argsort(position[rows])].tolist()
+        else:
+            waits = applications.in_pool(number) & ((region.cohort == NOT_STARTED) | (region.cohort >= number))
+            before = found[-1].tolist() if found else []
+            newcomers = np.lexsort((applications.applied_round, applications.block)).tolist()
+            ordered = [unit for unit in (*before, *newcomers) if waits[unit]]
+        found.append(np.array(list(dict.fromkeys(ordered)), dtype=np.int64))
+    return found
+
+
+def _readings(rule: DrawRule, check: RecordCheck) -> tuple[DrawRule, ...]:
+    if (rule.document.strip().lower() != UNDOCUMENTED and check.declared_holds) or not check.compatible:
+        return (rule,)
+    return tuple(replace(rule, rollover=rollover, misfit=misfit) for rollover, misfit in check.compatible)
+
+
+def _covariates(history: History, practices: Extract) -> Mapping[str, FloatArray]:
+    """Return what was known of every practice before the draw, by name (N,)."""
+    found = {"log_list_size": np.log(history.reference_list)}
+    for name in _COVARIATES:
+        values: Any = practices.columns.get(name)
+        if values is not None and np.isfinite(values).all():
+            found[name] = np.asarray(values, dtype=np.float64)
+    return found
+
+
+def _balance(
+    region: DrawnRegion, covariates: Mapping[str, FloatArray], member: IntArray, rng: np.random.Generator
+) -> tuple[BalanceTest | None, str]:
+    """Test balance of the units' means; a covariate that does not vary inside blocks is left out."""
+    inside = member >= 0
+    count = np.bincount(member[inside], minlength=region.applications.n)
+    x = {
+        name: np.bincount(member[inside], values[inside], region.applications.n) / count
+        for name, values in covariates.items()
+    }
+    block = region.applications.block
+    varies = [name for name in x if any(np.ptp(x[name][block == b]) > 0 for b in np.unique(block))]
+    if not varies:
+        return None, "no covariate varies inside a block"
+    return balance_test([region], np.stack([x[name] for name in varies], axis=1), varies, rng), ""
+
+
+def _findings(
+    history: History, units: _Units, region: DrawnRegion, check: RecordCheck, chances: EntryProbabilities
+) -> tuple[list[Finding], list[Finding]]:
+    """Return what the rounds' table contradicts beside the rule, and what limits the comparisons."""
+    broken, notes = [], []
+    rule, cohort = region.rule, region.cohort
+    assert rule is not None
+    if not check.declared_holds:
+        broken.append(Finding(0, region.applications.n, "the declared reading could not have produced this record"))
+    if units.apart:
+        broken.append(Finding(0, units.apart, "members of one unit of assignment were drawn in different rounds"))
+    for number in range(1, rule.capped_rounds + 1):
+        free = _of_units(units.member, history.no_lottery) & (cohort == number)
+        decided = bool(check.facts.lottery[0, number - 1])
+        if decided and free.any():
+            broken.append(Finding(number, int(free.sum()), "recorded as needing no lottery, yet the cap was exceeded"))
+        if not decided and (without := int(((cohort == number) & ~free).sum())):
+            broken.append(Finding(number, without, "recorded as drawn, yet all who waited fitted under the cap"))
+    applied, block = region.applications.applied_round, region.applications.block
+    for b in np.unique(block):
+        mine = block == b
+        number = int(applied[mine][0])
+        seen = [int((cohort[mine] == g).sum()) for g in range(1, rule.capped_rounds + 1)]
+        if number <= rule.capped_rounds and len(np.unique(cohort[mine])) == 1:
+            notes.append(Finding(number, int(mine.sum()), "a block of one cohort: the draw compares nobody in it"))
+        elif ones := sum(count == 1 for count in seen):
+            notes.append(Finding(number, ones, "cohorts of one unit in a block: their spread cannot be seen"))
+    rare = (chances.probability[np.arange(len(cohort)), cohort] < 0.01) & (cohort != NOT_STARTED)
+    if rare.any():
+        notes.append(Finding(0, int(rare.sum()), "units whose chance of the round they started in was below 1 in 100"))
+    if units.late:
+        notes.append(Finding(0, units.late, "applied after the last round: no part of this draw"))
+    return broken, notes
+
+
+def _of_units(member: IntArray, flag: BoolArray) -> BoolArray:
+    """Tell for which units (n,) a flag of practices (N,) holds for some member."""
+    found = np.zeros(int(member.max()) + 1, dtype=np.bool_)
+    found[member[(member >= 0) & flag]] = True
+    return found
