@@ -65,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--data", type=Path, metavar="DIR", help="folder of the Vektis files (default raw/vektis)")
     added = verb("dictionary", _dictionary, "write data_dictionary/README.md anew")
     added.add_argument("--check", action="store_true", help="fail if the page is stale, and write nothing")
+    added = verb("estimate", _estimate, "any panel, any estimator: a table and estimates.json")
+    added.add_argument("spec", type=Path, metavar="SPEC.yaml")
+    added.add_argument("--out", type=Path, metavar="FILE", help="default estimates.json beside the spec")
+    added = verb("power", _power, "what a region can and cannot show, from its draw and pre-period", reads=True)
+    added.add_argument("region")
     added = verb("decide", _decide, "cost-effectiveness of any effect and cost draws: table and decision.json")
     added.add_argument("spec", type=Path, metavar="SPEC.yaml")
     added.add_argument(
@@ -161,3 +166,18 @@ def _lottery(arguments: argparse.Namespace) -> int:
         lines, good = replay(arguments.record)
     print("\n".join(lines))
     return 0 if good else 1
+
+
+def _estimate(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.estimate import estimate
+
+    print(estimate(arguments.spec, arguments.out))
+    return 0
+
+
+def _power(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.power import power
+
+    for line in power(arguments.region, arguments.data):
+        print(line)
+    return 0
