@@ -1,1 +1,35 @@
-"""Estimators: panel, design and estimands in, `EffectEstimates` out; one method, one file, one paper."""
+"""Estimators: panel, design and outcome in, `EffectEstimates` out; one method, one file, one paper.
+
+The functions below carry the names of their modules: ``mtvp_eval.estimators.imputation(panel, design, "cost")``.
+"""
+
+from mtvp_eval.estimators.bacon import bacon
+from mtvp_eval.estimators.callaway_santanna import callaway_santanna
+from mtvp_eval.estimators.etwfe import etwfe
+from mtvp_eval.estimators.etwfe_poisson import etwfe_poisson
+from mtvp_eval.estimators.imputation import imputation, pretrends
+from mtvp_eval.estimators.local_projections import local_projections
+from mtvp_eval.estimators.lottery import lottery
+from mtvp_eval.estimators.lottery_efficient import lottery_efficient
+from mtvp_eval.estimators.poisson_fe import poisson_fe
+from mtvp_eval.estimators.stacked import stacked
+from mtvp_eval.estimators.sun_abraham import sun_abraham
+from mtvp_eval.estimators.twfe import twfe
+from mtvp_eval.estimators.two_stage import two_stage
+
+__all__ = [
+    "bacon",
+    "callaway_santanna",
+    "etwfe",
+    "etwfe_poisson",
+    "imputation",
+    "local_projections",
+    "lottery",
+    "lottery_efficient",
+    "poisson_fe",
+    "pretrends",
+    "stacked",
+    "sun_abraham",
+    "twfe",
+    "two_stage",
+]

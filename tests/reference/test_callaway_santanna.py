@@ -12,8 +12,8 @@ import pytest
 from mtvp_eval.design.staggered import BasePeriod, Comparison, StaggeredDesign
 from mtvp_eval.estimands import aggregate as estimand
 from mtvp_eval.estimands.estimand import Weighting
-from mtvp_eval.estimators import callaway_santanna as cs
 from mtvp_eval.estimators.aggregation import aggregate
+from mtvp_eval.estimators.callaway_santanna import callaway_santanna
 from mtvp_eval.estimators.variance import variance
 from tests.reference.published_data import column, panel, variants
 
@@ -55,7 +55,7 @@ def fit(shared, file, label):
     )
     x = said.get("xformla", "~1")[1:]
     base = BasePeriod(said.get("base_period", "varying"))
-    effects = cs.callaway_santanna(
+    effects = callaway_santanna(
         p,
         design,
         "ref_rate" if "referrals" in label else said["yname"],
@@ -160,11 +160,11 @@ def test_joint_covariance_equals_the_original(shared_dir):
 def test_without_gaps_complete_units_and_pairs_agree_and_with_gaps_pairs_use_more(shared_dir):
     p = panel(shared_dir, "mpdta_unbalanced")
     design = StaggeredDesign.from_panel(p, Comparison.NEVER_ENROLLED)
-    pairs = aggregate(cs.callaway_santanna(p, design, "lemp"), design, [estimand.overall(design)])
+    pairs = aggregate(callaway_santanna(p, design, "lemp"), design, [estimand.overall(design)])
     # statistics.md section 4: pairwise -.0468, full data -.0400, dropping units -.0538
     assert pairs.estimate[0] == pytest.approx(-0.0468, abs=5e-5)
     whole = panel(shared_dir, "mpdta")
     full = StaggeredDesign.from_panel(whole, Comparison.NEVER_ENROLLED)
-    one = cs.callaway_santanna(whole, full, "lemp", covariates=["lpop"])
-    two = cs.callaway_santanna(whole, full, "lemp", covariates=["lpop"], missing="complete_units")
+    one = callaway_santanna(whole, full, "lemp", covariates=["lpop"])
+    two = callaway_santanna(whole, full, "lemp", covariates=["lpop"], missing="complete_units")
     assert np.array_equal(one.estimate, two.estimate)

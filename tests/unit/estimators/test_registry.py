@@ -102,3 +102,13 @@ def test_unknown_names_and_choices_are_all_named():
     with pytest.raises(EstimationError) as error:
         registry.run("twfe", p, design, "y", ["cohort"], Choices(exposure="x", options={"base_period": "varying"}))
     assert all(word in str(error.value) for word in ("exposure", "base_period", "cohort"))
+
+
+def test_methods_are_called_by_name_on_the_package():
+    import mtvp_eval.estimators as package
+
+    p = made_panel()
+    design = StaggeredDesign.from_panel(p)
+    for name in METHODS:
+        assert callable(getattr(package, name)), name
+    assert package.imputation(p, design, "y").estimate.shape == (8,)
