@@ -18,6 +18,7 @@ from mtvp_eval.errors import CommandError
 from mtvp_eval.pipeline.comparison import analysis_panel, compared, lottery_design
 from mtvp_eval.pipeline.effects import Effects, estimate_effects
 from mtvp_eval.pipeline.money import Money, price_effects
+from mtvp_eval.pipeline.sensitivity import Sensitivity, sensitivity
 from mtvp_eval.progress import step
 from mtvp_eval.project import project_root, resource
 from mtvp_eval.provenance import Provenance, named_files, provenance
@@ -44,6 +45,7 @@ class Evaluation:
     drawn: LotteryDesign
     effects: Effects
     money: Money
+    sensitivity: Sensitivity
     provenance: Provenance
 
 
@@ -74,6 +76,8 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
     drawn = lottery_design(linked, design)
     with step("estimating effects"):
         effects = estimate_effects(panel, drawn, dictionary, config)
+    with step("asking how far the conclusions carry"):
+        carry = sensitivity(panel, design, effects.joint, config)
     with step("pricing effects"):
         money = price_effects(config, linked, extracts.tables.get("programme_costs"), design, effects)
     sources = {
@@ -82,7 +86,9 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
         **named_files(resource("data_dictionary"), "data_dictionary"),
     }
     record = provenance(sources, config.estimation.seed)
-    return Evaluation(config, dictionary, programme, linked, everybody, panel, design, drawn, effects, money, record)
+    return Evaluation(
+        config, dictionary, programme, linked, everybody, panel, design, drawn, effects, money, carry, record
+    )
 
 
 def data_folder(region: str, data: Path | None = None) -> Path:
