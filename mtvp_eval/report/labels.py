@@ -9,7 +9,7 @@ from importlib.resources import files
 from mtvp_eval.errors import CommandError
 
 LANGUAGES = ("nl", "en")
-PARTS = ("", "open_data.")
+PARTS = ("", "open_data.", "lottery.")
 """Beginnings of the files of texts: of every report, and of the one on open claims data."""
 MINUS = "\N{MINUS SIGN}"
 WITHHELD = "\N{BULLET}"
