@@ -47,7 +47,7 @@ def lottery_weighted(
     .. math:: v_i = Y_{it} - \bar Y_{i,\text{before}}
 
     within blocks, with the mean of the eight periods before the block's draw. Only units whose chances of both sides
-    lie strictly between 0 and 1 take part. The variance sums squared residuals from the weighted means over units;
+    lie strictly between 0 and 1 take part. The variance sums squared residuals from the weighted means, with HC2;
     it leaves the joint chances out. With chances of a wrong rule the result can be worse than without weights.
 
     Parameters
@@ -107,7 +107,7 @@ def lottery_weighted(
             replace(EffectKey.of(cell_effect(cell, weighting), outcome), population=Population.BLOCK) for cell in wanted
         ),
         effect / weight, design.staggered.unit_ids, (influence / weight[:, None]).T, strata(design), sample.cluster,
-        sampling="design", correction="none", method="Weighted by replayed chances of entry", member=member.T,
+        sampling="design", correction="hc2", method="Weighted by replayed chances of entry", member=member.T,
         notes=sample.notes(),
     )  # fmt: skip
 

@@ -19,11 +19,8 @@ from mtvp_eval.pipeline.comparison import analysis_panel, compared, lottery_desi
 from mtvp_eval.pipeline.draw import DrawEvidence, draw_evidence
 from mtvp_eval.pipeline.effects import Effects, estimate_effects
 from mtvp_eval.pipeline.money import Money, price_effects
-<<<<<<< HEAD
 from mtvp_eval.pipeline.replay_tests import ReplayTests, replay_tests
-=======
 from mtvp_eval.pipeline.sensitivity import Sensitivity, sensitivity
->>>>>>> inference2
 from mtvp_eval.progress import step
 from mtvp_eval.project import project_root, resource
 from mtvp_eval.provenance import Provenance, named_files, provenance

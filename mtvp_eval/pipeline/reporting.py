@@ -14,6 +14,8 @@ from mtvp_eval.costbenefit.stakeholders import who_pays_who_gains
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.pipeline.comparison import described_cells
 from mtvp_eval.pipeline.evaluate import Evaluation
+from mtvp_eval.pipeline.lottery_report import lottery_frames
+from mtvp_eval.pipeline.replay_tests import beside
 from mtvp_eval.report.inputs import MoneyInputs, OutcomeInfo, Priced, ReportInputs
 
 if TYPE_CHECKING:
@@ -42,12 +44,15 @@ def report_inputs(evaluation: Evaluation) -> ReportInputs:
         cohorts=_cohorts(evaluation),
         estimability=_estimability(evaluation),
         trends=_trends(evaluation),
-        effects=evaluation.effects.frame,
+        effects=evaluation.effects.frame
+        if evaluation.replay is None
+        else beside(evaluation.effects.frame, evaluation.replay.frame),
         robustness=evaluation.effects.robustness,
         trend_sensitivity=evaluation.sensitivity.trends,
         multiplicity=evaluation.sensitivity.families,
         sensitivity_refused=evaluation.sensitivity.refused,
         draw=_draw(evaluation),
+        lottery=lottery_frames(evaluation.draw, evaluation.replay),
         money=None if evaluation.money.net_benefit is None else _money(evaluation, evaluation.money.net_benefit),
         money_refused=evaluation.money.refused,
         headline_method=config.estimation.estimator,

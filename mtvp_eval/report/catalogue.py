@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from mtvp_eval.errors import MtvpError
 from mtvp_eval.report.inputs import MoneyInputs, ReportInputs
 from mtvp_eval.report.table import ReportTable
-from mtvp_eval.report.tables import data, design, effects, money, sensitivity
+from mtvp_eval.report.tables import data, design, effects, lottery, money, sensitivity
 
 EVALUATION: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "headline": effects.headline,
@@ -44,7 +44,7 @@ MONEY_WITH_LEVEL: Mapping[str, Callable[[MoneyInputs, str, float], ReportTable]]
 
 
 def report_table(name: str, inputs: ReportInputs, language: str) -> ReportTable | None:
-    """Return one table by its id, or None for a table of money where no net benefit was computed.
+    """Return one table by its id, or None for one of money, or of the draw, where there is none.
 
     Raises
     ------
@@ -53,10 +53,10 @@ def report_table(name: str, inputs: ReportInputs, language: str) -> ReportTable 
     """
     if name in EVALUATION:
         return EVALUATION[name](inputs, language)
+    if name in lottery.TABLES:
+        return lottery.TABLES[name](inputs, language) if name in inputs.lottery else None
     if name not in MONEY and name not in MONEY_WITH_LEVEL:
-        raise MtvpError(
-            f"There is no table {name!r}; tables are {', '.join([*EVALUATION, *MONEY_WITH_LEVEL, *MONEY])}."
-        )
+        raise MtvpError(f"There is no table {name!r}; tables are {', '.join(_every_name())}.")
     if inputs.money is None:
         return None
     if name in MONEY:
@@ -66,5 +66,9 @@ def report_table(name: str, inputs: ReportInputs, language: str) -> ReportTable 
 
 def all_tables(inputs: ReportInputs, language: str) -> tuple[ReportTable, ...]:
     """Return every table that holds at least one row, in the order of the report."""
-    tables = (report_table(name, inputs, language) for name in [*EVALUATION, *MONEY_WITH_LEVEL, *MONEY])
+    tables = (report_table(name, inputs, language) for name in _every_name())
     return tuple(table for table in tables if table is not None and len(table.frame))
+
+
+def _every_name() -> list[str]:
+    return [*EVALUATION, *lottery.TABLES, *MONEY_WITH_LEVEL, *MONEY]
