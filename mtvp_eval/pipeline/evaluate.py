@@ -103,7 +103,8 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
     }
     record = provenance(sources, config.estimation.seed)
     return Evaluation(
-        config, dictionary, programme, linked, everybody, panel, design, drawn, draw, effects, replay, money, carry, record,
+        config, dictionary, programme, linked, everybody, panel, design, drawn, draw, effects, replay, money, carry,
+        record,
     )  # fmt: skip
 
 
