@@ -5,6 +5,7 @@ The functions below carry the names of their modules: ``mtvp_eval.estimators.imp
 
 from mtvp_eval.estimators.bacon import bacon
 from mtvp_eval.estimators.callaway_santanna import callaway_santanna
+from mtvp_eval.estimators.dcdh import dcdh
 from mtvp_eval.estimators.etwfe import etwfe
 from mtvp_eval.estimators.etwfe_poisson import etwfe_poisson
 from mtvp_eval.estimators.imputation import imputation, pretrends
@@ -13,13 +14,17 @@ from mtvp_eval.estimators.lottery import lottery
 from mtvp_eval.estimators.lottery_efficient import lottery_efficient
 from mtvp_eval.estimators.poisson_fe import poisson_fe
 from mtvp_eval.estimators.stacked import stacked
+from mtvp_eval.estimators.stepped_wedge import stepped_wedge
 from mtvp_eval.estimators.sun_abraham import sun_abraham
+from mtvp_eval.estimators.synthetic_control import synthetic_control
+from mtvp_eval.estimators.synthetic_did import synthetic_did
 from mtvp_eval.estimators.twfe import twfe
 from mtvp_eval.estimators.two_stage import two_stage
 
 __all__ = [
     "bacon",
     "callaway_santanna",
+    "dcdh",
     "etwfe",
     "etwfe_poisson",
     "imputation",
@@ -29,7 +34,10 @@ __all__ = [
     "poisson_fe",
     "pretrends",
     "stacked",
+    "stepped_wedge",
     "sun_abraham",
+    "synthetic_control",
+    "synthetic_did",
     "twfe",
     "two_stage",
 ]

@@ -6,8 +6,10 @@ Source: the module of each method names its paper.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.lottery import LotteryDesign
@@ -18,6 +20,7 @@ from mtvp_eval.estimands.att import cell_effect
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.aggregation import aggregate
 from mtvp_eval.estimators.callaway_santanna import callaway_santanna
+from mtvp_eval.estimators.dcdh import dcdh
 from mtvp_eval.estimators.etwfe import etwfe
 from mtvp_eval.estimators.etwfe_poisson import etwfe_poisson
 from mtvp_eval.estimators.imputation import imputation
@@ -25,9 +28,13 @@ from mtvp_eval.estimators.local_projections import local_projections
 from mtvp_eval.estimators.lottery import lottery
 from mtvp_eval.estimators.lottery_efficient import lottery_efficient
 from mtvp_eval.estimators.poisson_fe import poisson_fe
+from mtvp_eval.estimators.replicates import Replicates
 from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.estimators.stacked import stacked
+from mtvp_eval.estimators.stepped_wedge import stepped_wedge
 from mtvp_eval.estimators.sun_abraham import sun_abraham
+from mtvp_eval.estimators.synthetic_control import synthetic_control
+from mtvp_eval.estimators.synthetic_did import synthetic_did
 from mtvp_eval.estimators.twfe import Shape, twfe
 from mtvp_eval.estimators.two_stage import two_stage
 
@@ -47,7 +54,10 @@ class Choices:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-Run = Callable[[Panel, StaggeredDesign, str, Sequence[str], Choices], EffectEstimates]
+Found = EffectEstimates | Replicates
+Run = Callable[[Panel, StaggeredDesign, str, Sequence[str], Choices], Found]
+_SEED = 1
+"""Start of the placebo draws of synthetic methods, so that a question has one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,7 @@ class Method:
     title : authors and year.
     run : estimates the named estimands.
     estimands : names it can give.
-    refuses : feature -> reason; features are covariates, patient_weights, exposure, gaps, never_enrolled.
+    refuses : feature -> reason; covariates, patient_weights, exposure, gaps, never_enrolled or anticipation.
     options : keyword arguments a question may set.
     counts : whether the outcome must be a count.
     """
@@ -93,10 +103,11 @@ def refusals(name: str, design: StaggeredDesign, estimands: Sequence[str], choic
         "patient_weights": choices.weighting == Weighting.PATIENT,
         "exposure": choices.exposure is not None,
         "never_enrolled": design.comparison == Comparison.NEVER_ENROLLED and len(design.cohorts) > 2,
+        "anticipation": design.anticipation > 0,
     }
     words = {
         "covariates": "takes no covariates", "patient_weights": "takes no weights", "exposure": "takes no exposure",
-        "never_enrolled": "cannot compare with the never-enrolled only",
+        "never_enrolled": "cannot compare with the never-enrolled only", "anticipation": "allows no anticipation",
     }  # fmt: skip
     found = [f"{name} {words[key]}: {method.refuses[key]}" for key, on in asked.items() if on and key in method.refuses]
     found += [f"{name} has no choice {option}" for option in sorted(set(choices.options) - method.options)]
@@ -108,7 +119,7 @@ def refusals(name: str, design: StaggeredDesign, estimands: Sequence[str], choic
 
 def run(
     name: str, panel: Panel, design: StaggeredDesign, outcome: str, estimands: Sequence[str], choices: Choices
-) -> EffectEstimates:
+) -> Found:
     """Estimate the named estimands of one outcome by a registered method.
 
     Raises
@@ -204,15 +215,34 @@ def _shapes_of(function: Callable[..., EffectEstimates], *, counts: bool) -> Run
     return go
 
 
-def _entries_of(function: Callable[..., EffectEstimates], *features: str) -> Run:
+def _entries_of(function: Callable[..., Found], *features: str) -> Run:
     """Return a run that selects among the entries a method gives by itself."""
 
-    def go(
-        panel: Panel, design: StaggeredDesign, outcome: str, names: Sequence[str], choices: Choices
-    ) -> EffectEstimates:
+    def go(panel: Panel, design: StaggeredDesign, outcome: str, names: Sequence[str], choices: Choices) -> Found:
         more = {feature: getattr(choices, feature) for feature in features}
         found = function(panel, design, outcome, **more, **choices.options)
-        return found.take([j for name in names for j, k in enumerate(found.index) if k.estimand == name])
+        return _taken(found, [j for name in names for j, k in enumerate(found.index) if k.estimand == name])
+
+    return go
+
+
+def _taken(found: Found, rows: list[int]) -> Found:
+    if isinstance(found, EffectEstimates):
+        return found.take(rows)
+    return replace(
+        found, index=tuple(found.index[j] for j in rows), estimate=found.estimate[rows], draws=found.draws[:, rows],
+        spread=None if found.spread is None else found.spread[np.ix_(rows, rows)],
+        degrees=None if found.degrees is None else found.degrees[rows],
+        no_error=tuple(found.no_error[j] for j in rows),
+    )  # fmt: skip
+
+
+def _synthetic(function: Callable[..., Any]) -> Callable[..., Found]:
+    """Return a method whose diagnostics are left to those who call it by itself."""
+
+    def go(panel: Panel, design: StaggeredDesign, outcome: str, **more: Any) -> Found:
+        effects: Replicates = function(panel, design, outcome, rng=np.random.default_rng(_SEED), **more).effects
+        return effects
 
     return go
 
@@ -240,6 +270,7 @@ _SHAPES = frozenset({"overall", "event_study"})
 _NO_EXPOSURE = {"exposure": "it is for levels and rates; counts with an exposure go to etwfe_poisson or poisson_fe"}
 _ALL_UNTREATED = {"never_enrolled": "it learns from every untreated row; use sun_abraham or callaway_santanna"}
 _NO_WEIGHTS = {"patient_weights": "counts are weighted by their exposure"}
+_FEW = {"covariates": "donors are weighted by their outcomes before entry", **_NO_EXPOSURE}
 _DRAW = {
     "covariates": "under a draw none are needed; use callaway_santanna where there was no draw",
     **_NO_EXPOSURE,
@@ -278,6 +309,29 @@ METHODS: Mapping[str, Method] = {
     "local_projections": Method(
         "Dube, Girardi, Jordà & Taylor (2025)", _entries_of(local_projections, "covariates", "weighting"), _EVENT,
         _NO_EXPOSURE, frozenset({"cohort_weights"}),
+    ),
+    "dcdh": Method(
+        "de Chaisemartin & D'Haultfoeuille (2024)", _entries_of(dcdh, "weighting"), _SHAPES,
+        {
+            "covariates": "none are built in; use callaway_santanna",
+            "anticipation": "the published method has no rule for it", **_NO_EXPOSURE,
+        }, frozenset({"effects", "placebos", "same_switchers"}),
+    ),
+    "stepped_wedge": Method(
+        "Hussey & Hughes (2007) with effects by exposure time", _entries_of(stepped_wedge, "covariates"), _SHAPES,
+        {
+            "patient_weights": "in the mixed model every unit counts once", **_NO_EXPOSURE,
+            "never_enrolled": "the model compares with every untreated row",
+            "anticipation": "exposure time starts at entry",
+        }, frozenset({"window", "shape"}),
+    ),
+    "synthetic_did": Method(
+        "Arkhangelsky et al. (2021)", _entries_of(_synthetic(synthetic_did), "weighting"), _SHAPES, _FEW,
+        frozenset({"placebos"}),
+    ),
+    "synthetic_control": Method(
+        "Abadie, Diamond & Hainmueller (2010)", _entries_of(_synthetic(synthetic_control), "weighting"), _SHAPES,
+        _FEW, frozenset({"placebos"}),
     ),
     "lottery": Method("Roth & Sant'Anna (2023), fixed share", _lottery, refuses=_DRAW, options=frozenset({"beta"})),
     "lottery_efficient": Method(

@@ -17,7 +17,6 @@ from mtvp_eval.errors import CommandError, DataError, DataWarning
 from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.estimators import registry
 from mtvp_eval.estimators.doubly_robust import Adjustment
-from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.settings import Settings, load_yaml
 
 if TYPE_CHECKING:
@@ -208,7 +207,7 @@ def _as_dates(column: pd.Series) -> pd.Series:
     return pd.to_datetime(column, errors="coerce")
 
 
-def records_of(effects: EffectEstimates, level: float) -> list[dict[str, Any]]:
+def records_of(effects: registry.Found, level: float) -> list[dict[str, Any]]:
     """Return one record an estimand; coordinates where they apply, null where there is no standard error."""
     records = []
     for row in effects.to_frame(level).to_dict("records"):

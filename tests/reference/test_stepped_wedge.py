@@ -9,15 +9,17 @@ without it are held to geepack and those with it must be larger.
 """
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
 
 from mtvp_eval.design.staggered import StaggeredDesign
-from mtvp_eval.estimators import stepped_wedge as mixed
 from mtvp_eval.estimators import stepped_wedge_gee as gee
 from mtvp_eval.estimators.stepped_wedge_rows import wedge_rows
 from tests.reference.published_data import frame, panel, variants
+
+mixed = import_module("mtvp_eval.estimators.stepped_wedge")
 
 pytestmark = pytest.mark.shared
 NESTED = "HH region x period nested exchangeable REML: (1|region)+(1|region:quarter)+(1|practice)"
