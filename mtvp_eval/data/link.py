@@ -12,6 +12,7 @@ from mtvp_eval.clock import NEVER, quarter_label
 from mtvp_eval.data.cost_supply import CostSupply, cost_supply, incomplete
 from mtvp_eval.data.extracts import Extract, Extracts
 from mtvp_eval.data.history import History, history
+from mtvp_eval.data.lineage import follow_lineage
 from mtvp_eval.data.measures import Cells, CostCube, cost_cube, grid
 from mtvp_eval.data.outcomes import outcome_values
 from mtvp_eval.data.panel import LineageRow, Panel
@@ -169,7 +170,7 @@ def link(
         entry=entry,
         lineage=lineage,
     )
-    return Linked(
+    linked = Linked(
         panel=panel,
         history=story,
         rows=frozen(rows),
@@ -184,6 +185,8 @@ def link(
         costs=costs,
         validation=validation,
     )
+    changes = extracts.tables.get("practice_lineage")
+    return linked if changes is None else follow_lineage(linked, changes)
 
 
 def _clock(activity: Extract, first: int | None) -> IntArray:

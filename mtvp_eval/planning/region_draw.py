@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 
@@ -12,9 +11,9 @@ from mtvp_eval.arrays import IntArray
 from mtvp_eval.clock import NEVER
 from mtvp_eval.data.history import History
 from mtvp_eval.design.draw import replay_cohorts
-from mtvp_eval.design.rules import NOT_STARTED, Applications, Cap, DrawRule, FinalRound, Misfit, Oversize, Rollover
+from mtvp_eval.design.rules import NOT_STARTED, Applications, Cap, DrawRule
 from mtvp_eval.dictionary.schema import Programme
-from mtvp_eval.errors import CommandError, DesignError
+from mtvp_eval.errors import DesignError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,50 +46,15 @@ class RegionDraw:
         return np.asarray(self.applications.block[self.unit[rows]])
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredDraw:
-    """The words of a question about its draw, before they are read as a rule."""
-
-    rollover: str
-    misfit: str
-    cap: str
-    oversize: str | None
-    document: str
-    dated: str
-
-    def rule(self, programme: Programme, first_round: int) -> DrawRule:
-        """Return the rule of the draw with the programme's cap and rounds.
-
-        Raises
-        ------
-        CommandError
-            If a word is none that the engine knows, or the date is none.
-        DesignError
-            If the declaration contradicts itself, or the open round is not after the first.
-        """
-        last = programme.open_round
-        if last is not None and last <= first_round:
-            raise DesignError("The open round of the programme is not after the region's first round: no lottery.")
-        try:
-            return DrawRule(
-                Rollover(self.rollover), Misfit(self.misfit), self.document, date.fromisoformat(self.dated),
-                Cap(self.cap), programme.cap_share, None if self.oversize is None else Oversize(self.oversize),
-                3 if last is None else last - first_round, FinalRound.CAPPED if last is None else FinalRound.OPEN,
-            )  # fmt: skip
-        except ValueError as error:
-            raise CommandError(f"evaluation.yaml, draw: {error}.") from error
-
-
-def region_draw(story: History, declared: DeclaredDraw, programme: Programme) -> RegionDraw:
-    """Return the declared draw of a region; nothing of any outcome is used.
+def region_draw(story: History, rule: DrawRule, programme: Programme) -> RegionDraw:
+    """Return the declared draw of a region; nothing of any outcome, and no result of a round, is used.
 
     Raises
     ------
     DesignError
         If nobody applied for a capped round, or the rule does not cover the applications.
     """
-    first = programme.first_round if story.first_round is None else story.first_round
-    rule = declared.rule(programme, first)
+    first = first_round(story, programme)
     takes_part = story.has_applied & (story.applied < first + rule.capped_rounds)
     if not takes_part.any():
         raise DesignError("No practice applied for a capped round, so there is no lottery to replay.")
@@ -112,6 +76,11 @@ def region_draw(story: History, declared: DeclaredDraw, programme: Programme) ->
     applications = Applications(np.rint(size).astype(np.int64), applied, total, withdrawn, priority)
     replay_cohorts(applications, rule, np.random.default_rng(0), 1)  # refuses a rule that does not cover them
     return RegionDraw(applications, rule, unit, first)
+
+
+def first_round(story: History, programme: Programme) -> int:
+    """Return the region's first round, or the programme's where no round is recorded yet."""
+    return programme.first_round if story.first_round is None else story.first_round
 
 
 def _classes(priority: Sequence[object], of_unit: IntArray, units: int) -> IntArray:
