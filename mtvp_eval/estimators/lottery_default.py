@@ -132,7 +132,8 @@ def beta_before_draw(panel: Panel, design: LotteryDesign, outcome: str, estimand
 
     Each cell is shifted back until all its periods precede the block's first entry; its later outcome is regressed on
     the three adjusters within blocks, over every shift the panel holds. The draw is independent of what preceded it, so
-    these shares are fixed numbers in every replay. With too few periods they are 1, 0, 0: plain differences.
+    these shares are fixed numbers in every replay. Where a cell does not fit before the draw they are 1, 0, 0: plain
+    differences.
 
     Raises
     ------
@@ -238,7 +239,10 @@ def _regressed(ready: _Ready, estimand: Estimand) -> FloatArray:
     for b in ready.design.drawn:
         y, w, z = ready.sample.y[b.mask], ready.sample.w[b.mask], log_size[b.mask]
         for cell, weight in zip(estimand.cells, estimand.weights, strict=True):
-            for later, last, mean in _shifted(y, b, cell):
+            shifts = _shifted(y, b, cell)
+            if not shifts and cell[0] in b.design.cohorts:
+                return np.array([1.0, 0.0, 0.0])
+            for later, last, mean in shifts:
                 columns = np.column_stack([last, mean, z, later])
                 seen = np.isfinite(columns).all(axis=1)
                 if seen.sum() < 2:

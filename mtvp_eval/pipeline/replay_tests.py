@@ -71,9 +71,7 @@ def replay_tests(
         try:
             shares = _shares(panel, drawn, name)
             here = compared(by_unit(panel, name, draw), panel.clock, draw, cells, shares, log_size)
-            once = replay_statistics([draw.region], here[None], plan, np.random.default_rng(0), 1)
-            if (once.variance <= 0).any():
-                raise EstimationError("it does not vary between the compared practices")
+            randomization_test(replay_statistics([draw.region], here[None], plan, np.random.default_rng(0), 1))
         except MtvpError as error:
             refused.append((name, str(error)))
             continue
