@@ -194,7 +194,7 @@ def _relative(study: HonestStudy, post: FloatArray, bound: float, normals: Float
     grid = np.linspace(-_GRID_ERRORS * error, _GRID_ERRORS * error, GRID_POINTS)
     beta = np.concatenate([study.before, study.after])
     values, vectors = np.linalg.eigh(study.covariance)
-    noise = normals @ (vectors * np.sqrt(np.maximum(values, 0.0))).T  # (B, p + P)
+    noise = normals @ (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T  # (B, p + P); no sign matters
     changes = _changes(len(study.before), len(study.after))
     p = len(study.before)
     accepted = np.zeros(GRID_POINTS, dtype=np.bool_)

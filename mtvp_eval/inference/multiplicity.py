@@ -97,7 +97,7 @@ def romano_wolf(effects: EffectEstimates, rng: np.random.Generator, *, draws: in
     z = -ndtri(np.maximum(p, np.finfo(np.float64).tiny) / 2)
     scale = 1 / effects.std_error()
     values, vectors = np.linalg.eigh(effects.covariance() * np.outer(scale, scale))
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T  # symmetric: no sign of a vector matters
     order = np.argsort(-z, kind="stable")
     drawn = np.abs(rng.standard_normal((draws, len(z))) @ root.T)[:, order]
     rest = np.maximum.accumulate(drawn[:, ::-1], axis=1)[:, ::-1]  # largest among those from i on
@@ -120,7 +120,7 @@ def benjamini_hochberg(p: FloatArray) -> FloatArray:
 
     Example
     -------
-    >>> benjamini_hochberg(np.array([0.01, 0.04, np.nan, 0.03])).tolist()
+    >>> benjamini_hochberg(np.array([0.01, 0.04, np.nan, 0.03])).round(4).tolist()
     [0.03, 0.04, nan, 0.04]
     """
     from statsmodels.stats.multitest import multipletests

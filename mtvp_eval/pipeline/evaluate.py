@@ -20,6 +20,7 @@ from mtvp_eval.pipeline.draw import DrawEvidence, draw_evidence
 from mtvp_eval.pipeline.effects import Effects, estimate_effects
 from mtvp_eval.pipeline.money import Money, price_effects
 from mtvp_eval.pipeline.replay_tests import ReplayTests, replay_tests
+from mtvp_eval.pipeline.sensitivity import Sensitivity, sensitivity
 from mtvp_eval.progress import step
 from mtvp_eval.project import project_root, resource
 from mtvp_eval.provenance import Provenance, named_files, provenance
@@ -49,6 +50,7 @@ class Evaluation:
     effects: Effects
     replay: ReplayTests | None
     money: Money
+    sensitivity: Sensitivity
     provenance: Provenance
 
 
@@ -90,6 +92,8 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
     if draw is not None:
         with step("replaying the draw"):
             replay = replay_tests(linked.panel, drawn, draw, effects.outcomes, config)
+    with step("asking how far the conclusions carry"):
+        carry = sensitivity(panel, design, effects.joint, config)
     with step("pricing effects"):
         money = price_effects(config, linked, extracts.tables.get("programme_costs"), design, effects)
     sources = {
@@ -99,8 +103,9 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
     }
     record = provenance(sources, config.estimation.seed)
     return Evaluation(
-        config, dictionary, programme, linked, everybody, panel, design, drawn, draw, effects, replay, money, record
-    )
+        config, dictionary, programme, linked, everybody, panel, design, drawn, draw, effects, replay, money, carry,
+        record,
+    )  # fmt: skip
 
 
 def data_folder(region: str, data: Path | None = None) -> Path:

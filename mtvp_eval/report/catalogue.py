@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from mtvp_eval.errors import MtvpError
 from mtvp_eval.report.inputs import MoneyInputs, ReportInputs
 from mtvp_eval.report.table import ReportTable
-from mtvp_eval.report.tables import data, design, effects, money
+from mtvp_eval.report.tables import data, design, effects, money, sensitivity
 
 EVALUATION: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "headline": effects.headline,
@@ -26,6 +26,8 @@ EVALUATION: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "att_gt": effects.att_gt,
     "placebo": effects.placebo,
     "robustness": effects.robustness,
+    "trend_sensitivity": sensitivity.trend_sensitivity,
+    "multiplicity": sensitivity.multiplicity,
 }
 MONEY: Mapping[str, Callable[[MoneyInputs, str], ReportTable]] = {
     "budget": money.budget,

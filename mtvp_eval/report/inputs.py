@@ -39,6 +39,19 @@ FRAMES: dict[str, tuple[str, ...]] = {
 }
 """Columns of each frame of `ReportInputs`; more columns are allowed and ignored."""
 
+SENSITIVITY_FRAMES: dict[str, tuple[str, ...]] = {
+    "trend_sensitivity": ("outcome", "estimand", "restriction", "mbar", "low", "high", "open_end", "breakdown"),
+    "multiplicity": ("outcome", "estimand", "p", "p_adjusted", "family", "adjustment"),
+}
+"""Columns of the frames of `ReportInputs` on how far conclusions carry; empty where nothing was computed."""
+
+
+def _empty(frame: str) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns=list(SENSITIVITY_FRAMES[frame]))
+
+
 MONEY_FRAMES: dict[str, tuple[str, ...]] = {
     "perspectives": (
         *("perspective", "total", "ci_low", "ci_high", "per_patient_year", "low_per_patient_year"),
@@ -134,6 +147,9 @@ class ReportInputs:
     trends: pd.DataFrame
     effects: pd.DataFrame
     robustness: pd.DataFrame
+    trend_sensitivity: pd.DataFrame = field(default_factory=lambda: _empty("trend_sensitivity"))
+    multiplicity: pd.DataFrame = field(default_factory=lambda: _empty("multiplicity"))
+    sensitivity_refused: str = ""
     draw: Mapping[str, str] = field(default_factory=dict)
     money: MoneyInputs | None = None
     money_refused: str = ""
@@ -146,7 +162,7 @@ class ReportInputs:
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _require_columns(self, FRAMES)
+        _require_columns(self, FRAMES | SENSITIVITY_FRAMES)
         known = {outcome.id for outcome in self.outcomes}
         named = {self.primary_outcome, *self.effects["outcome"], *self.trends["outcome"]}
         if named - known:

@@ -9,8 +9,8 @@ from importlib.resources import files
 from mtvp_eval.errors import CommandError
 
 LANGUAGES = ("nl", "en")
-PARTS = ("", "open_data.")
-"""Beginnings of the files of texts: of every report, and of the one on open claims data."""
+PARTS = ("", "open_data.", "sensitivity.")
+"""Beginnings of the files of texts: of every report, of the one on open claims data, of how far conclusions carry."""
 MINUS = "\N{MINUS SIGN}"
 WITHHELD = "\N{BULLET}"
 ABSENT = "\N{EN DASH}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from mtvp_eval.errors import MtvpError
-from mtvp_eval.report import sentences
+from mtvp_eval.report import sensitivity_sentences, sentences
 from mtvp_eval.report.catalogue import report_table
 from mtvp_eval.report.figure import ReportFigure
 from mtvp_eval.report.inputs import ReportInputs
@@ -25,6 +25,7 @@ SENTENCES = {
     "limits": sentences.limits,
     "caveats": sentences.caveats,
     "supplied": sentences.supplied,
+    "trend_sensitivity": sensitivity_sentences.trend_sensitivity,
 }
 
 
@@ -126,7 +127,7 @@ class Page:
         MtvpError
             If there is no such figure.
         """
-        from mtvp_eval.report.figures import design, effects, money
+        from mtvp_eval.report.figures import design, effects, money, sensitivity
 
         table = report_table(_TABLE_OF.get(name, name), self.inputs, self.language)
         if table is None:
@@ -142,6 +143,9 @@ class Page:
             "forest": lambda: effects.forest(table, self.inputs.headline_weighting),
             "estimability": lambda: design.estimability(table),
             "parties": lambda: money.parties(table),
+            "trend_sensitivity": lambda: sensitivity.trend_sensitivity(
+                table, self.inputs.outcome(self.inputs.primary_outcome).title[self.language], percent(self.inputs.level)
+            ),
         }
         if name not in draw:
             raise MtvpError(f"There is no figure {name!r}; figures are {', '.join(draw)}.")
