@@ -16,6 +16,7 @@ from mtvp_eval.pipeline.evaluate import DATA_VARIABLE
 from mtvp_eval.pipeline.open_data import evaluate_open_data, prepare_open_data, sensitivities
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
 from mtvp_eval.pipeline.open_data_frames import open_data_frames
+from mtvp_eval.pipeline.open_data_methods import other_methods
 from mtvp_eval.pipeline.open_data_results import OpenData, OpenDataEvaluation
 from mtvp_eval.progress import step
 from mtvp_eval.project import project_root, resource
@@ -69,6 +70,7 @@ def open_data_inputs(data: Path | None = None) -> OpenDataInputs:
     }
     manifest = provenance(sources, config.estimation.seed).to_dict()
     frames = report_frames(answer, open_data_frames(answer, others, codes), codes)
+    frames["methods"] = _methods(config, prepared)
     return OpenDataInputs(
         region=REGION,
         level=config.estimation.level,
@@ -185,6 +187,17 @@ def report_frames(answer: OpenDataEvaluation, frames: dict[str, pd.DataFrame], c
         "placebo": pd.DataFrame(_placebo_rows(answer), columns=["project", "rank", "per_cent"]),
     }
     return {name: frame if len(frame) else frame.reindex(columns=list(FRAMES[name])) for name, frame in made.items()}
+
+
+def _methods(config: OpenDataConfig, data: OpenData) -> pd.DataFrame:
+    """Overall effects by other estimators, in per cent; fit before the start likewise."""
+    import pandas as pd
+
+    rows = [
+        (e.project, e.method, 100.0 * np.expm1(e.estimate), e.p_value, 100.0 * e.fit)
+        for e in other_methods(config, data)
+    ]
+    return pd.DataFrame(rows, columns=list(FRAMES["methods"]))
 
 
 def _placebo_rows(answer: OpenDataEvaluation) -> list[tuple[str, int, float]]:

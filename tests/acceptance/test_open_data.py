@@ -130,6 +130,18 @@ def test_known_effects_stand_in_the_table(inputs):
         assert high < 0
 
 
+def test_other_estimators_stand_beside_the_declared_one(inputs):
+    frame = OpenDataPage(inputs, "en").table("methods").frame.set_index("project")
+    projects = frame.drop(index=list(inputs.pooled))
+    # one cohort against the never exposed: the saturated regression is outcome regression, by another route
+    assert np.abs(projects["etwfe"] - projects["declared"]).max() < 1e-6
+    assert frame.loc["all", "imputation"] != pytest.approx(frame.loc["all", "declared"], abs=1e-3)
+    assert frame.loc[list(inputs.pooled), "synthetic_control"].isna().all()
+    given = frame["synthetic_control"].notna()
+    assert given.any()
+    assert (frame.loc[given, "fit"] > 0).all()
+
+
 def test_all_that_is_missing_is_said_at_once(project, files, tmp_path):
     broken = tmp_path / "broken" / "vektis"
     shutil.copytree(files, broken)

@@ -23,6 +23,7 @@ TABLES: Mapping[str, Callable[[OpenDataInputs, str], ReportTable]] = {
     "gp_columns": tables.gp_columns,
     "sensitivity": tables.sensitivity,
     "sensitivity_all": tables.sensitivity_all,
+    "methods": tables.methods,
     "trends": tables.trends,
     "account": tables_data.account,
     "lineage": tables_data.lineage,

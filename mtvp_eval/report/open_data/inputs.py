@@ -43,6 +43,7 @@ FRAMES: dict[str, tuple[str, ...]] = {
         *("needed", "log_points", "ci_low", "ci_high", "shape"),
     ),
     "sensitivity": ("sensitivity", *_EFFECT),
+    "methods": ("project", "method", "per_cent", "p_value", "fit"),
 }
 """Columns of each frame of `OpenDataInputs`; more columns are allowed and ignored."""
 

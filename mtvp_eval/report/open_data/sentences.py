@@ -29,7 +29,10 @@ def decision(inputs: OpenDataInputs, language: str) -> list[str]:
     if not rows:
         return [_say("decision_absent", language)]
     said = [_say(f"decision_{_direction(rows[0])}", language, **_numbers(rows[0], inputs, language))]
-    return said + [_say(f"beside_{_direction(row)}", language, **_numbers(row, inputs, language)) for row in rows[1:]]
+    said += [_say(f"beside_{_direction(row)}", language, **_numbers(row, inputs, language)) for row in rows[1:]]
+    if rows[0].size_ratio < COMPARABLE_SIZE:
+        said.append(_say("decision_size", language, ratio=number(rows[0].size_ratio, language, 2)))
+    return said
 
 
 def asked(inputs: OpenDataInputs, language: str) -> list[str]:
@@ -65,6 +68,8 @@ def detectable(inputs: OpenDataInputs, language: str) -> list[str]:
     """Return the smallest effects these data could have shown, by project and per exposed patient."""
     frame = inputs.overall(inputs.primary)
     frame = frame[(frame["kind"] == "project") & frame["detectable"].notna()].sort_values("detectable")
+    unlike = frame[frame["size_ratio"] < COMPARABLE_SIZE]
+    frame = frame.drop(unlike.index) if len(unlike) < len(frame) else frame
     worst, best = frame.iloc[0], frame.iloc[-1]
     said = [
         _say(
@@ -73,6 +78,9 @@ def detectable(inputs: OpenDataInputs, language: str) -> list[str]:
             most=number(-worst["detectable"], language, 1), most_name=inputs.label(worst["project"], language),
         )
     ]  # fmt: skip
+    if len(unlike):
+        names = joined([inputs.label(str(name), language) for name in unlike["project"]], language)
+        said.append(_say("detectable_size", language, names=names))
     per_patient = inputs.frames["exposed"]
     per_patient = per_patient[(per_patient["outcome"] == inputs.primary) & ~per_patient["project"].isin(inputs.pooled)]
     if len(per_patient):
@@ -183,6 +191,24 @@ def sensitivity(inputs: OpenDataInputs, language: str) -> list[str]:
     return [_say("sensitivity", language, n=len(frame), found=len(clear), chance=chance, names=names)]
 
 
+def methods(inputs: OpenDataInputs, language: str) -> list[str]:
+    """Return how far the estimators lie apart, for the first pooled set and for the project where they differ most."""
+    frame = inputs.frames["methods"].dropna(subset=["per_cent"])
+    ends = frame.groupby("project")["per_cent"].agg(["min", "max"])
+    own = inputs.overall(inputs.primary).set_index("project")["per_cent"]
+    ends = ends.assign(low=np.fmin(ends["min"], own[ends.index]), high=np.fmax(ends["max"], own[ends.index]))
+    widest = str((ends["high"] - ends["low"]).idxmax())
+    shown = [name for name in (*list(inputs.pooled)[:1], widest) if name in ends.index]
+    said = [
+        _say(
+            "methods_range", language, name=inputs.label(name, language),
+            low=_pc(ends.loc[name, "low"], language), high=_pc(ends.loc[name, "high"], language),
+        )
+        for name in dict.fromkeys(shown)
+    ]  # fmt: skip
+    return [*said, _say("methods", language)]
+
+
 def limits(inputs: OpenDataInputs, language: str) -> list[str]:
     """Return what the evaluation does not show, and why."""
     keys = ("assumed", "trends", "size", "covid", "care", "fund", "window")
@@ -208,6 +234,7 @@ SENTENCES: Mapping[str, Callable[[OpenDataInputs, str], list[str]]] = {
     "exposed": exposed,
     "pooling": pooling,
     "sensitivity": sensitivity,
+    "methods": methods,
     "limits": limits,
     "conclusion": conclusion,
 }

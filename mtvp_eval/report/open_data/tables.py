@@ -214,6 +214,27 @@ def sensitivity_all(inputs: OpenDataInputs, language: str) -> ReportTable:
     return table("sensitivity_all", frame, columns, ("sensitivity", "project", "outcome"), language)
 
 
+def methods(inputs: OpenDataInputs, language: str) -> ReportTable:
+    """Return the declared effect on the primary outcome beside those of other estimators."""
+    frame = inputs.frames["methods"]
+    names = list(dict.fromkeys(frame["method"]))
+    wide = frame.pivot_table(index="project", columns="method", values="per_cent", sort=False, dropna=False)
+    synthetic = frame[frame["method"] == "synthetic_control"].set_index("project")[["p_value", "fit"]]
+    declared = inputs.overall(inputs.primary).set_index("project")["per_cent"].rename("declared")
+    wide = declared.to_frame().join(wide).join(synthetic).reset_index().assign(outcome=inputs.primary)
+    wide = _named(wide, inputs, language)
+    columns = (
+        column("label", language),
+        *(
+            Column(name, term("open_data_method", name, language), "number", "%", 1, signed=True)
+            for name in ("declared", *names)
+        ),
+        column("p_value", language, "number", "synthetic_p", decimals=2),
+        column("fit", language, "number", unit="%", decimals=1),
+    )
+    return table("methods", wide, columns, ("project", "outcome"), language)
+
+
 def trends(inputs: OpenDataInputs, language: str) -> ReportTable:
     """Return cost over expected cost by outcome and year (rows) and project (columns), in per cent."""
     frame = inputs.frames["trends"]
