@@ -15,6 +15,7 @@ from mtvp_eval.data.panel import Panel
 from mtvp_eval.pipeline.comparison import described_cells
 from mtvp_eval.pipeline.evaluate import Evaluation
 from mtvp_eval.pipeline.lottery_report import lottery_frames
+from mtvp_eval.pipeline.power import region_detectable
 from mtvp_eval.pipeline.replay_tests import beside
 from mtvp_eval.report.inputs import MoneyInputs, OutcomeInfo, Priced, ReportInputs
 
@@ -61,6 +62,7 @@ def report_inputs(evaluation: Evaluation) -> ReportInputs:
         min_patients=config.disclosure.min_count,
         min_units=config.disclosure.min_group,
         manifest=evaluation.provenance.to_dict(),
+        detectable=region_detectable(linked, evaluation.dictionary, evaluation.programme, config),
     )
 
 

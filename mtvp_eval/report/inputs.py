@@ -162,6 +162,7 @@ class ReportInputs:
     min_patients: int = 10
     min_units: int = 5
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    detectable: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         _require_columns(self, FRAMES | SENSITIVITY_FRAMES)

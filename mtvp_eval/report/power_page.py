@@ -11,13 +11,11 @@ from mtvp_eval.report.inputs import OutcomeInfo
 from mtvp_eval.report.labels import number, text
 from mtvp_eval.report.page import Prose
 from mtvp_eval.report.table import Column, ReportTable
+from mtvp_eval.report.tables.effects import REPLAY_TOLERANCE
 from mtvp_eval.report.tables.layout import column, percent
 
 if TYPE_CHECKING:
     import pandas as pd
-
-REPLAY_TOLERANCE = 1e-4
-"""Detectable effects are found by bisection between order statistics of replays; sums in another order move less."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,8 @@ from mtvp_eval.report.tables.layout import column, table
 if TYPE_CHECKING:
     import pandas as pd
 
+REPLAY_TOLERANCE = 1e-4
+"""Detectable effects lie between order statistics of replays, which sums in another order move less than this."""
 BAND_TOLERANCE = 1e-4
 """Bands rest on simulated quantiles: the same seed and stream give the same draws, sorted sums differ in the last bits,
 and an order statistic may then change place with its neighbour."""
@@ -50,10 +52,21 @@ def headline(inputs: ReportInputs, language: str) -> ReportTable:
             high="relative_ci_high",
             signed=True,
         ),
+        *_detectable_columns(inputs, language),
         column("aim", language, label="direction"),
         *_effect_columns(inputs, language)[4:],
     )
+    if inputs.detectable is not None:
+        shares = inputs.detectable.rename(columns={"share": "detectable", "share_ramp": "detectable_ramp"})
+        keys, added = ["outcome", "weighting"], ["detectable", "detectable_ramp"]
+        frame = frame.merge(shares[[*keys, *added]], on=keys, how="left").astype(dict.fromkeys(added, float))
     return _effect_table("headline", frame, columns, ("outcome", "weighting"), language)
+
+
+def _detectable_columns(inputs: ReportInputs, language: str) -> tuple[Column, ...]:
+    """The smallest effects that the draw was expected to show, where they were computed."""
+    names = () if inputs.detectable is None else ("detectable", "detectable_ramp")
+    return tuple(column(name, language, "number", unit="%", decimals=1, tolerance=REPLAY_TOLERANCE) for name in names)
 
 
 def _breaks_of(inputs: ReportInputs, language: str) -> dict[str, str]:
