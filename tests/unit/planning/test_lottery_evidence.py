@@ -1,0 +1,29 @@
+"""The evidence of the notebook, with few lotteries: the shape, and what must show even then."""
+
+import numpy as np
+
+from mtvp_eval.planning.lottery_evidence import (
+    MEAN,
+    estimator_rates,
+    rejection_rates,
+    simulated_region,
+)
+
+
+def test_regions_have_two_practices_in_every_cohort_and_no_oversize_one() -> None:
+    region = simulated_region(20, np.random.default_rng(1))
+    assert np.bincount(region.cohort)[1:].min() >= 2
+    assert region.applications.list_size.max() <= region.applications.region_total / 4
+    assert len(MEAN.cells) == 6
+
+
+def test_estimators_stand_side_by_side_and_repeat_from_their_seed() -> None:
+    table = estimator_rates(20, 3, 2, seed=1)
+    assert {"default, shared shares", "mean of 8 quarters before, recentred"} <= set(table.index)
+    assert table.equals(estimator_rates(20, 3, 2, seed=1))
+
+
+def test_replayed_rules_stand_side_by_side() -> None:
+    table = rejection_rates(20, 2, 3, seed=1)
+    assert table.index.tolist() == ["the true draw", "a wrong draw", "free permutation", "normal approximation"]
+    assert table["rejects"].between(0, 1).all()
