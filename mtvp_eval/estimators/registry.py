@@ -44,6 +44,16 @@ ESTIMANDS = (
 _FROM_CELLS = frozenset(ESTIMANDS)
 
 
+ENOUGH_UNITS = 50
+"""Units or clusters from which on the authors' own variance is used: below, its intervals cover too little."""
+
+_PUBLISHED = {
+    "callaway_santanna": "none", "imputation": "none", "two_stage": "none",
+    "sun_abraham": "fixest", "etwfe": "fixest", "etwfe_poisson": "fixest", "poisson_fe": "fixest", "twfe": "fixest",
+}  # fmt: skip
+"""What the original prints: did, didimputation and did2s no factor, fixest its own; lottery keeps Neyman's (HC2)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choices:
     """What a question asks of a method; ``options`` are keyword arguments of that method alone."""
@@ -142,6 +152,36 @@ def run(
     return method_named(name).run(panel, design, outcome, estimands, choices)
 
 
+def together(name: str, estimands: Sequence[str]) -> list[Sequence[str]]:
+    """Return the estimands that one fit gives: all of them, or one each where each is a regression of its own.
+
+    >>> together("twfe", ["overall", "event_study"]), together("etwfe", ["overall", "event_study"])
+    ([['overall'], ['event_study']], [['overall', 'event_study']])
+    """
+    return [[e] for e in estimands] if name in ("twfe", "poisson_fe") else [estimands]
+
+
+def published(name: str, effects: EffectEstimates | Replicates) -> EffectEstimates | Replicates:
+    """Return effects with the variance its authors' own code prints, where there are enough units for it.
+
+    With fewer than 50 units (or clusters) the effects keep their default, HC2 by cohort or CR1 with few degrees of
+    freedom: the original's normal intervals cover too little there. The interval's method says which was used.
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from mtvp_eval.estimators.results import EffectKey
+    >>> few = EffectEstimates((EffectKey("y", "overall"),), np.zeros(1), np.arange(4).astype(object),
+    ...     np.ones((4, 1)), np.array([0, 0, 1, 1]), correction="hc2")
+    >>> published("callaway_santanna", few).correction
+    'hc2'
+    """
+    wanted = _PUBLISHED.get(name)
+    if wanted is None or not isinstance(effects, EffectEstimates) or effects.n_clusters < ENOUGH_UNITS:
+        return effects
+    return effects.with_correction(wanted)
+
+
 def method_named(name: str) -> Method:
     """Return the method of a name, or raise ``EstimationError`` with the nearest name."""
     from mtvp_eval.settings import nearest
@@ -207,10 +247,11 @@ def _shapes_of(function: Callable[..., EffectEstimates], *, counts: bool) -> Run
     ) -> EffectEstimates:
         more: dict[str, Any] = {"exposure": choices.exposure} if counts else {"weighting": choices.weighting}
         shapes = {"overall": Shape.STATIC, "event_study": Shape.EVENT_STUDY}
-        return EffectEstimates.stack(*(
+        found = [
             function(panel, design, outcome, covariates=choices.covariates, shape=shapes[n], **more, **choices.options)
             for n in names
-        ))  # fmt: skip
+        ]
+        return found[0] if len(found) == 1 else EffectEstimates.stack(*found)
 
     return go
 

@@ -140,7 +140,9 @@ def estimate(spec_path: Path, out: Path | None = None) -> str:
     if reasons:
         raise CommandError(f"{spec_path.name}: " + "; ".join(reasons) + ".")
     found = [
-        registry.run(spec.estimator, panel, design, outcome, spec.estimands, spec.choices) for outcome in spec.outcomes
+        registry.published(spec.estimator, registry.run(spec.estimator, panel, design, outcome, names, spec.choices))
+        for outcome in spec.outcomes
+        for names in registry.together(spec.estimator, spec.estimands)
     ]
     said += [note for effects in found for note in effects.notes]
     records = [record for effects in found for record in records_of(effects, spec.level)]

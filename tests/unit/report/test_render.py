@@ -9,7 +9,7 @@ import pytest
 
 from mtvp_eval.errors import CommandError, DataError, EstimationError, MtvpError
 from mtvp_eval.report.html_check import problems
-from mtvp_eval.report.publish import publish
+from mtvp_eval.report.publish import Rendering, publish
 from mtvp_eval.report.render import check_parameters, execute, store_outputs
 from mtvp_eval.report.verify import verify
 from tests.unit.report.made_region import made_inputs
@@ -96,10 +96,12 @@ def test_a_report_is_published_whole_and_again_with_the_same_bytes(templates, tm
     (folder / "evaluation.yaml").write_text("region: made\n", encoding="utf-8")
     (folder / "manifest.json").write_text('{"files": {"gone.html": "x"}}', encoding="utf-8")
     (folder / "gone.html").write_text("of an earlier report", encoding="utf-8")
-    notebooks = {
-        made_template(templates, "region_evaluation"): {"region": "made", "language": "en"},
-        made_template(templates, "insurer_brief"): GOOD,
-    }
+    notebooks = [
+        Rendering(
+            made_template(templates, "region_evaluation"), {"region": "made", "language": "en"}, "region_evaluation"
+        ),
+        Rendering(made_template(templates, "insurer_brief"), GOOD, "insurer_brief"),
+    ]
     report = publish(folder, notebooks, made_inputs(), ["01012345"])
     names = {path.name for path in folder.iterdir()}
     assert names == {*report.files, "evaluation.yaml"}
@@ -147,7 +149,12 @@ def test_a_refused_report_leaves_the_folder_as_it_was(templates, tmp_path, input
 
         monkeypatch.setattr(module, "assert_readable", refuse)
     with pytest.raises(error):
-        publish(folder, {made_template(templates, "insurer_brief"): GOOD}, made_inputs(**inputs), ["01012345"])
+        publish(
+            folder,
+            [Rendering(made_template(templates, "insurer_brief"), GOOD, "insurer_brief")],
+            made_inputs(**inputs),
+            ["01012345"],
+        )
     assert [path.name for path in folder.iterdir()] == ["evaluation.yaml"]
     assert [path.name for path in folder.parent.iterdir()] == ["made"]
 
@@ -160,7 +167,7 @@ def test_a_folder_that_cannot_be_written_is_a_wrong_command(tmp_path, monkeypatc
 
     monkeypatch.setattr(tempfile, "mkdtemp", refuse)
     with pytest.raises(CommandError, match=r"cannot be written .Permission denied"):
-        publish(tmp_path / "made", {}, made_inputs(), [])
+        publish(tmp_path / "made", [], made_inputs(), [])
 
 
 def test_a_killed_run_is_put_right_by_the_next(tmp_path):
