@@ -126,7 +126,7 @@ def cluster_robust(rows: LeastSquares, kind: Kind = Kind.CR2) -> ClusterRobust:
     EstimationError
         If there are fewer than two clusters, or coefficients cannot be told apart (for CR3: without one cluster).
 
-    Source: Bell & McCaffrey (2002), eq. 5 and section 4; Pustejovsky & Tipton (2018), eq. 4-11 and theorem 2.
+    Source: Bell & McCaffrey (2002), bias-reduced linearization; Pustejovsky & Tipton (2018) on absorbed effects.
 
     Example
     -------
@@ -170,7 +170,7 @@ def deletion_covariance(
     EstimationError
         If an estimate cannot be made without one of the clusters.
 
-    Source: MacKinnon, Nielsen & Webb (2023), eq. 9, without the factor (C - 1)/C.
+    Source: MacKinnon, Nielsen & Webb (2023), the cluster jackknife CV3, without its factor (C - 1)/C.
 
     Example
     -------

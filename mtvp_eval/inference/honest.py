@@ -45,7 +45,7 @@ class RobustInterval:
 def original_interval(study: HonestStudy, post: FloatArray, level: float = 0.95) -> RobustInterval:
     """Return the usual interval of ``post`` (P,) times the effects after entry: trends taken as parallel.
 
-    Source: Rambachan & Roth (2023), section 2.
+    Source: Rambachan & Roth (2023), the interval they start from.
 
     >>> study = HonestStudy(np.array([0.0, 0.0]), np.array([1.0]), np.eye(3))
     >>> original_interval(study, np.ones(1)).low.__round__(4)
@@ -83,14 +83,14 @@ def relative_magnitudes(
     bounds : Mbar, each >= 0.
     rng : generator of the least-favourable critical value.
     level : 1 - alpha; a tenth of alpha goes to the first stage.
-    draws : normal draws for that value; its Monte Carlo error moves an end by well under a grid step.
+    draws : normal draws for that value; at 20,000 its Monte Carlo error can move an end by one grid step.
 
     Raises
     ------
     EstimationError
         If weights do not fit, or a bound is negative.
 
-    Source: Rambachan & Roth (2023), eq. 8 and section 4; Andrews, Roth & Pakes (2023), eq. 14-20.
+    Source: Rambachan & Roth (2023), bounds on relative magnitudes; Andrews, Roth & Pakes (2023), hybrid test.
 
     Example
     -------
@@ -128,7 +128,7 @@ def smoothness(
     EstimationError
         If weights do not fit, or a bound is negative.
 
-    Source: Rambachan & Roth (2023), section 3; Armstrong & Kolesar (2020), eq. 7.
+    Source: Rambachan & Roth (2023), smoothness; Armstrong & Kolesar (2020), bias-aware critical value.
 
     Example
     -------
@@ -145,7 +145,7 @@ def breakdown(interval: Callable[[float], RobustInterval], start: float = 1.0, l
     """Return the smallest bound at which the interval holds zero: 0 if it does without any, infinity beyond largest.
 
     ``interval`` maps a bound to its interval; the first crossing at or below a doubling of ``start`` is bisected.
-    Source: Rambachan & Roth (2023), section 6.
+    Source: Rambachan & Roth (2023), breakdown value.
 
     >>> breakdown(lambda m: RobustInterval(m, 2 - m, 3 + m)).__round__(6)
     2.0
@@ -171,7 +171,7 @@ def breakdown_relative(
 ) -> float:
     """Return the smallest Mbar at which the interval for ``post`` (P,) holds zero; the same draws serve every bound.
 
-    Source: Rambachan & Roth (2023), section 6.
+    Source: Rambachan & Roth (2023), breakdown value.
 
     >>> study = HonestStudy(np.array([0.1, -0.1]), np.array([2.0, 2.0]), 0.01 * np.eye(4))
     >>> 1 < breakdown_relative(study, np.array([1.0, 0.0]), np.random.default_rng(0)) < 20
@@ -305,7 +305,7 @@ def _fixed_length(study: HonestStudy, post: FloatArray, bound: float, alpha: flo
 def folded_quantile(bias: float, alpha: float) -> tuple[float, float]:
     """Return the 1 - alpha quantile of abs(N(bias, 1)) and its derivative in the bias, which is >= 0.
 
-    Source: Armstrong & Kolesar (2020), eq. 7.
+    Source: Armstrong & Kolesar (2020), bias-aware critical value.
 
     >>> [round(v, 4) for v in folded_quantile(0.0, 0.05)]
     [1.96, 0.0]

@@ -1,6 +1,6 @@
 """What a sensitivity analysis of trends may be made from: an event study measured from one universal base.
 
-Source: Rambachan & Roth (2023), section 2; Roth (2026) on why leads measured from a varying base do not qualify.
+Source: Rambachan & Roth (2023); Roth (2024), arXiv:2401.12309, on why leads from a varying base do not qualify.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Family(StrEnum):
 def families(outcomes: Sequence[str], primary: str, secondary: Sequence[str]) -> tuple[Family, ...]:
     """Return the declared family of each outcome; those not declared are exploratory.
 
-    Source: Anderson (2008), section 3, for families fixed before outcomes.
+    Source: Anderson (2008), for families fixed before outcomes.
 
     >>> [str(f) for f in families(["cost", "visits", "other"], "visits", ["cost"])]
     ['secondary', 'primary', 'exploratory']
@@ -75,7 +75,7 @@ def romano_wolf(effects: EffectEstimates, rng: np.random.Generator, *, draws: in
     EstimationError
         If an effect has no standard error.
 
-    Source: Romano & Wolf (2005), algorithm 4.1; Romano & Wolf (2016), eq. 4-6.
+    Source: Romano & Wolf (2005), step-down; Romano & Wolf (2016), adjusted p-values.
 
     Example
     -------

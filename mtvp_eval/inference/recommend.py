@@ -1,7 +1,7 @@
 """Which interval to use when: the default, and the cluster counts below which it changes (docs/inference.md).
 
-Source: coverage by simulation, ``python -m tests.simulation.inference_coverage``; MacKinnon, Nielsen & Webb (2023),
-section 8, for regressions.
+Source: coverage by simulation, ``python -m tests.simulation.inference_coverage``; MacKinnon, Nielsen & Webb (2023)
+for regressions.
 """
 
 from __future__ import annotations

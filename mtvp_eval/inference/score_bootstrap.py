@@ -37,7 +37,7 @@ class ScoreBootstrap:
 def sides(design: StaggeredDesign, cells: Sequence[Cell]) -> tuple[BoolArray, BoolArray]:
     """Return which units are treated in some of the cells, and which serve as comparison in some, (n,) each.
 
-    Source: Callaway & Sant'Anna (2021), section 2.3.
+    Source: Callaway & Sant'Anna (2021), comparison groups.
 
     >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 4]), np.array([1, 2, 3, 4]))
     >>> [side.tolist() for side in sides(design, [(2, 2), (2, 3)])]
@@ -83,7 +83,7 @@ def score_bootstrap(
     EstimationError
         If a side has fewer than five clusters, or one cluster is a whole cohort.
 
-    Source: Kline & Santos (2012), section 2; MacKinnon, Nielsen & Webb (2023), section 3.3.
+    Source: Kline & Santos (2012), the score bootstrap; MacKinnon, Nielsen & Webb (2023), scores scaled by leverage.
 
     Example
     -------

@@ -98,7 +98,7 @@ def wild_cluster_bootstrap(
     EstimationError
         If fewer than five clusters hold treated or untreated rows, or the coefficient is not identified.
 
-    Source: Cameron, Gelbach & Miller (2008), section III; MacKinnon, Nielsen & Webb (2023), section 3; Webb (2023).
+    Source: Cameron, Gelbach & Miller (2008), null imposed; MacKinnon, Nielsen & Webb (2023), 13 to 33; Webb (2023).
 
     Example
     -------
