@@ -147,7 +147,7 @@ def test_horizons_beyond_the_lottery_window_are_refused():
 
 
 def test_too_short_and_too_small():
-    with pytest.raises(EstimationError, match="no stretch of 4 quarters"):
+    with pytest.raises(EstimationError, match="no 4 quarters in a row"):
         minimum_detectable(np.zeros((40, 3)), planned(shuffled(40, 10)))
     with pytest.raises(NotIdentifiedError, match="too small"):
         minimum_detectable(np.zeros((4, 9)), planned(shuffled(4, 10)))
