@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--out", type=Path, metavar="FILE", help="default estimates.json beside the spec")
     added = verb("power", _power, "what a region can and cannot show, from its draw and pre-period", reads=True)
     added.add_argument("region")
+    added = verb("diagnose", _diagnose, "bias, coverage and power of the planned analysis on simulated extracts")
+    added.add_argument("region")
+    added.add_argument("--runs", type=int, default=100, metavar="N", help="simulated regions (default 100)")
     added = verb("decide", _decide, "cost-effectiveness of any effect and cost draws: table and decision.json")
     added.add_argument("spec", type=Path, metavar="SPEC.yaml")
     added.add_argument(
@@ -179,5 +182,13 @@ def _power(arguments: argparse.Namespace) -> int:
     from mtvp_eval.pipeline.power import power
 
     for line in power(arguments.region, arguments.data):
+        print(line)
+    return 0
+
+
+def _diagnose(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.diagnosis import diagnose
+
+    for line in diagnose(arguments.region, arguments.runs):
         print(line)
     return 0
