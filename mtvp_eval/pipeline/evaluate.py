@@ -97,7 +97,9 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
     with step("asking how far the conclusions carry"):
         carry = sensitivity(panel, design, effects.joint, config)
     with step("pricing effects"):
-        money = price_effects(config, linked, extracts.tables.get("programme_costs"), whose, effects)
+        money = price_effects(
+            config, linked, extracts.tables.get("programme_costs"), whose, effects, dictionary.outcomes
+        )
     sources = {
         **named_files(folder, f"raw/{region}"),
         f"reports/{region}/evaluation.yaml": config_path(root, region),
