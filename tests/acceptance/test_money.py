@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 
 import openpyxl
@@ -12,6 +13,7 @@ import yaml
 from mtvp_eval.cli import main
 from mtvp_eval.costbenefit.parties import Perspective
 from mtvp_eval.pipeline.evaluate import run_evaluation
+from mtvp_eval.pipeline.money import prices_known_on
 from mtvp_eval.pipeline.reporting import report_inputs
 from mtvp_eval.report.catalogue import all_tables, report_table
 from mtvp_eval.report.results import LIVE_LEDGER, workbook
@@ -28,7 +30,7 @@ def simulated(tmp_path_factory):
     shutil.copytree(ROOT / "data_dictionary", root / "data_dictionary")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MTVP_PROJECT", str(root))
-        assert main(["simulate", "example"]) == 0
+        assert main(["simulate", "small"]) == 0
     return root
 
 
@@ -42,7 +44,7 @@ def project(simulated, tmp_path, monkeypatch):
 
 def ask(project, **changes):
     """Change the section cost_benefit of the question."""
-    path = project / "reports" / "example" / "evaluation.yaml"
+    path = project / "reports" / "small" / "evaluation.yaml"
     question = yaml.safe_load(path.read_text(encoding="utf-8"))
     question["cost_benefit"].update(changes)
     path.write_text(yaml.safe_dump(question), encoding="utf-8")
@@ -54,16 +56,16 @@ def refused(capsys, *arguments):
 
 
 def claims_of_one_insurer(project, share=0.4, drop=0):
-    costs = project / "raw" / "example" / "costs.csv"
+    costs = project / "raw" / "small" / "costs.csv"
     frame = pd.read_csv(costs, sep=";", dtype=str, keep_default_na=False)
     frame.assign(insurer=UZOVI).to_csv(costs, sep=";", index=False)
-    practices = pd.read_csv(project / "raw" / "example" / "practices.csv", sep=";", dtype=str)["practice_id"]
+    practices = pd.read_csv(project / "raw" / "small" / "practices.csv", sep=";", dtype=str)["practice_id"]
     rows = pd.DataFrame({"practice_id": practices, "insurer": UZOVI, "insured_share": str(share)})
-    rows.iloc[drop:].to_csv(project / "raw" / "example" / "insurers.csv", sep=";", index=False)
+    rows.iloc[drop:].to_csv(project / "raw" / "small" / "insurers.csv", sep=";", index=False)
 
 
 def test_the_live_ledger_recalculates_to_the_published_numbers(project):
-    inputs = report_inputs(run_evaluation("example"))
+    inputs = report_inputs(run_evaluation("small"))
     content = workbook(all_tables(inputs, "en"), inputs.money.result)
     assert content == workbook(all_tables(inputs, "en"), inputs.money.result)
     path = project / "tables.xlsx"
@@ -83,10 +85,10 @@ def test_the_live_ledger_recalculates_to_the_published_numbers(project):
 
 
 def test_claims_of_one_insurer_count_its_own_insured_only(project):
-    everyone = run_evaluation("example").money.net_benefit
+    everyone = run_evaluation("small").money.net_benefit
     claims_of_one_insurer(project, share=0.4)
     ask(project, insured_of=UZOVI)
-    own = run_evaluation("example").money.net_benefit
+    own = run_evaluation("small").money.net_benefit
     assert own.effects.claims_of == UZOVI
     assert own.patient_years() == pytest.approx(0.4 * everyone.patient_years(), rel=1e-12)
     whole, part = (r.total(Perspective.INSURER).mean for r in (everyone, own))
@@ -104,16 +106,16 @@ def test_claims_of_one_insurer_count_its_own_insured_only(project):
 def test_claims_of_one_insurer_are_never_multiplied_by_others(project, capsys, insured_of, drop, said):
     claims_of_one_insurer(project, drop=drop)
     ask(project, insured_of=insured_of)
-    code, message = refused(capsys, "evaluate", "example")
+    code, message = refused(capsys, "evaluate", "small")
     assert code == 1
     assert said in message
 
 
 def test_a_declared_extrapolation_stands_apart_and_leaves_the_headline(project, capsys):
-    before = report_inputs(run_evaluation("example"))
+    before = report_inputs(run_evaluation("small"))
     later = {"two": {"patient_years": [90_000, 90_000], "persistence": {"geometric": 0.2}}}
     ask(project, extrapolations=later)
-    code, message = refused(capsys, "evaluate", "example")
+    code, message = refused(capsys, "evaluate", "small")
     assert code == 1
     assert "inputs.mtvp_fee.2024" in message  # no figure was published: it is asked for, never guessed
     amount = {"price_year": 2024, "evidence": "assumed", "source": "test"}
@@ -131,10 +133,10 @@ def test_a_declared_extrapolation_stands_apart_and_leaves_the_headline(project, 
     )
     # 2025's fee is in euros of 2025, for which no index level is published
     ask_levels = {"cpi": {2025: {"value": 110.0, "source": "test", "evidence": "assumed"}}}
-    path = project / "reports" / "example" / "evaluation.yaml"
+    path = project / "reports" / "small" / "evaluation.yaml"
     inputs = yaml.safe_load(path.read_text(encoding="utf-8"))["cost_benefit"]["inputs"]
     ask(project, inputs={**inputs, **ask_levels})
-    made = report_inputs(run_evaluation("example"))
+    made = report_inputs(run_evaluation("small"))
     shown = report_table("extrapolations", made, "en").frame.set_index("part")["insurer"]
     assert shown["both"] == pytest.approx(shown["observed"] + shown["extrapolated"])
     headline = made.money.perspectives.set_index("perspective")["total"]
@@ -146,7 +148,7 @@ def test_a_declared_extrapolation_stands_apart_and_leaves_the_headline(project, 
 
 
 def test_the_placebo_year_lies_before_the_first_start_and_prices_effects_only(project):
-    evaluation = run_evaluation("example")
+    evaluation = run_evaluation("small")
     beside = evaluation.money.beside
     first, last = beside.placebo_window
     assert last < int(evaluation.design.cohorts[0])
@@ -181,7 +183,7 @@ def test_a_bad_ledger_is_refused_with_every_error(project, capsys):
     ledger = yaml.safe_load(path.read_text(encoding="utf-8"))
     ledger["lines"][3].pop("payer")
     path.write_text(yaml.safe_dump(ledger), encoding="utf-8")
-    code, message = refused(capsys, "evaluate", "example")
+    code, message = refused(capsys, "evaluate", "small")
     assert code == 1
     for part in (
         "line gp_cost: has no payer",
@@ -190,20 +192,20 @@ def test_a_bad_ledger_is_refused_with_every_error(project, capsys):
         "lines hospital_cost, pharmacy_cost: measure the same euros (overlap group hospital)",
     ):
         assert part in message
-    assert not (project / "reports" / "example" / "results.json").exists()
+    assert not (project / "reports" / "small" / "results.json").exists()
 
 
 def test_a_ledger_line_on_an_effect_that_no_outcome_has_is_refused(project, capsys):
     spoilt(project, "unknown effect")
-    code, message = refused(capsys, "evaluate", "example")
+    code, message = refused(capsys, "evaluate", "small")
     assert code == 1
     assert "cost_hospitl" in message
     assert "did you mean cost_hospital?" in message
 
 
 def test_results_hold_every_table_of_money(project):
-    assert main(["evaluate", "example"]) == 0
-    results = json.loads((project / "reports" / "example" / "results.json").read_text(encoding="utf-8"))
+    assert main(["evaluate", "small"]) == 0
+    results = json.loads((project / "reports" / "small" / "results.json").read_text(encoding="utf-8"))
     tables = {n["id"].split("/")[0] for n in results["numbers"]}
     assert tables >= {
         "stranded",
@@ -215,3 +217,20 @@ def test_results_hold_every_table_of_money(project):
         "scenarios",
         "consequences",
     }
+
+
+def test_prices_known_on_another_day_are_shown_beside_those_known_now(project, capsys):
+    assert main(["money", "small", "--known-on", "2023-03-01"]) == 0
+    table = capsys.readouterr().out
+    assert "prices known on 2023-03-01" in table
+    path = project / "data_dictionary" / "prices" / "tariffs.csv"
+    old = next(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("mtvp_fee,2.88"))
+    new = old.replace("2.88", "3.00").replace("2023-02-28,", "2024-06-01,")  # raised afterwards, for the same year
+    path.write_text(path.read_text(encoding="utf-8") + new + "\n", encoding="utf-8")
+    result = run_evaluation("small").money
+    changed = prices_known_on(result, date(2023, 3, 1)).query("perspective == 'insurer'")
+    extra = 4 * (3.00 - 2.88) * 107.3 / 103.8 * result.net_benefit.patient_years()
+    assert changed["minus_base"].iloc[-1] == pytest.approx(-extra, rel=1e-9)
+    code, message = refused(capsys, "money", "small", "--known-on", "2020-01-01")
+    assert code == 1
+    assert "mtvp_fee" in message
