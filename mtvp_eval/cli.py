@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 
 import mtvp_eval
@@ -73,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     added = verb("diagnose", _diagnose, "bias, coverage and power of the planned analysis on simulated extracts")
     added.add_argument("region")
     added.add_argument("--runs", type=int, default=100, metavar="N", help="simulated regions (default 100)")
+    added = verb("money", _money, "net benefit with the prices known on a day beside those known now", reads=True)
+    added.add_argument("region")
+    added.add_argument("--known-on", type=date.fromisoformat, required=True, metavar="DATE", help="such as 2024-01-01")
     added = verb("decide", _decide, "cost-effectiveness of any effect and cost draws: table and decision.json")
     added.add_argument("spec", type=Path, metavar="SPEC.yaml")
     added.add_argument(
@@ -150,6 +154,13 @@ def _dictionary(arguments: argparse.Namespace) -> int:
     from mtvp_eval.pipeline.regions import dictionary_page
 
     print(dictionary_page(only_check=arguments.check))
+    return 0
+
+
+def _money(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.publish import revised
+
+    print(revised(arguments.region, arguments.known_on, arguments.data))
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mtvp_eval.clock import quarter
+from mtvp_eval.costbenefit.effects import ALL_INSURERS
 from mtvp_eval.data.cells import ReadingSettings
 from mtvp_eval.errors import CommandError
 from mtvp_eval.settings import Settings, load_yaml
@@ -58,14 +59,53 @@ class EstimationChoices:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineCost:
+    """Total cost of care in euro per patient-year without the programme, of which a saving is a share."""
+
+    value: float
+    price_year: int
+    evidence: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extrapolation:
+    """A declared reading of the years after the observed ones: patient-years of each, and how the effects persist."""
+
+    name: str
+    patient_years: tuple[float, ...]
+    persistence: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityChoices:
+    """What a full-time practitioner stands for, to say what the fee buys; all of it is declared, nothing assumed."""
+
+    patients_per_fte: float
+    cost_per_fte: float
+    consults: float
+    hours: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class MoneyChoices:
-    """What turns effects into euros; `inputs` are amounts that no published table gives."""
+    """What turns effects into euros; `inputs` are amounts that no published table gives.
+
+    `insured_of` is `all`, or the UZOVI number of the one insurer whose insured are counted. `spread` (see
+    `read_spread`) is what is uncertain beside the effects. Extrapolations never enter the headline.
+    """
 
     ledger: str
     price_year: int
     discount_profile: str
     run_out_quarters: int
     inputs: Mapping[str, Mapping[str, Any]]
+    insured_of: str
+    spread: Mapping[str, Any]
+    baseline: BaselineCost | None
+    extrapolations: tuple[Extrapolation, ...]
+    capacity: CapacityChoices | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +233,58 @@ def _money(settings: Settings) -> MoneyChoices:
         discount_profile=settings.text("discount_profile", "zin2024"),
         run_out_quarters=settings.integer("run_out_quarters", 2, low=0),
         inputs=inputs,
+        insured_of=_insurer(settings),
+        spread=_mapping(settings, "spread"),
+        baseline=_baseline(settings.section("baseline_total_cost")) if settings.has("baseline_total_cost") else None,
+        extrapolations=_extrapolations(settings),
+        capacity=_capacity(settings.section("capacity")) if settings.has("capacity") else None,
     )
+
+
+def _insurer(settings: Settings) -> str:
+    given = settings.raw("insured_of", ALL_INSURERS)
+    if given != ALL_INSURERS and not (isinstance(given, str) and len(given) == 4 and given.isdigit()):
+        settings.note("insured_of must be all, or a UZOVI number of four digits between quotes")
+    return str(given)
+
+
+def _mapping(settings: Settings, key: str) -> Mapping[str, Any]:
+    given = settings.raw(key, {})
+    if not isinstance(given, dict):
+        settings.note(f"{key} must be a section of `key: value` lines")
+        return {}
+    return given
+
+
+def _baseline(settings: Settings) -> BaselineCost:
+    return BaselineCost(
+        value=settings.number("value", low=1e-9),
+        price_year=settings.integer("price_year", low=2000),
+        evidence=settings.text("evidence", choices=("assumed", "observed", "published")),
+        source=settings.text("source"),
+    )
+
+
+def _extrapolations(settings: Settings) -> tuple[Extrapolation, ...]:
+    made = []
+    section = settings.section("extrapolations")
+    for name in _mapping(settings, "extrapolations"):
+        one = section.section(str(name))
+        years = one.raw("patient_years")
+        numbers = years if isinstance(years, list) else []
+        if not numbers or not all(isinstance(v, (int, float)) and not isinstance(v, bool) and v > 0 for v in numbers):
+            one.note("patient_years must be a list of positive numbers, one for each year after the observed ones")
+        made.append(Extrapolation(str(name), tuple(float(v) for v in numbers), one.raw("persistence")))
+        if made[-1].persistence is None:
+            one.note("persistence is required: {geometric: d}, {linear_to_zero: T}, {half_life: h} or a list of shares")
+    return tuple(made)
+
+
+def _capacity(settings: Settings) -> CapacityChoices:
+    patients, cost, consults, hours = (
+        settings.number(name, low=1e-9) for name in ("patients_per_fte", "cost_per_fte", "consults", "hours")
+    )
+    return CapacityChoices(patients, cost, consults, hours, settings.text("source"))
 
 
 def _disclosure(settings: Settings) -> DisclosureChoices:

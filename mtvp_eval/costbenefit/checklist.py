@@ -15,9 +15,9 @@ NOT_REPORTED = "not reported"
 def fill_checklist(path: Path, links: Mapping[str, str]) -> Any:
     """Return a DataFrame with a row for each item of a checklist.
 
-    Parameters: `path` of the checklist (YAML with items: number, topic, ask, where), `links` from the key of a part of
-    the report to its place. Columns number, topic, ask, place: a part that is not in `links` is "not reported", never
-    left out. Raises ``LedgerError`` when the items are not numbered 1, 2, 3, ….
+    Parameters: `path` of the checklist (YAML with items: number, topic, topic_nl, ask, ask_nl, where), `links` from the
+    key of a part of the report to its place. Columns number, topic, topic_nl, ask, ask_nl, place: a part that is not in
+    `links` is "not reported", never left out. Raises ``LedgerError`` when the items are not numbered 1, 2, 3, ….
     """
     import pandas as pd
 
@@ -28,9 +28,11 @@ def fill_checklist(path: Path, links: Mapping[str, str]) -> Any:
         (
             item["number"],
             item["topic"],
+            item["topic_nl"],
             item["ask"],
+            item["ask_nl"],
             links.get(item["where"], NOT_REPORTED) if item["where"] else NOT_REPORTED,
         )
         for item in items
     ]
-    return pd.DataFrame(rows, columns=["number", "topic", "ask", "place"])
+    return pd.DataFrame(rows, columns=["number", "topic", "topic_nl", "ask", "ask_nl", "place"])

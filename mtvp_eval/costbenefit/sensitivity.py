@@ -13,9 +13,10 @@ import numpy as np
 from mtvp_eval.arrays import FloatArray
 from mtvp_eval.costbenefit.discounting import discount_factors
 from mtvp_eval.costbenefit.effects import PricedEffects
-from mtvp_eval.costbenefit.ledger import Ledger
+from mtvp_eval.costbenefit.joint_draws import Spread
+from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine, StatedPrice, TablePrice
 from mtvp_eval.costbenefit.net_benefit import NetBenefit, critical_value, net_benefit
-from mtvp_eval.costbenefit.parties import Horizon, Perspective
+from mtvp_eval.costbenefit.parties import Evidence, Horizon, Perspective
 from mtvp_eval.costbenefit.prices import PriceTable
 from mtvp_eval.costbenefit.scenario import Scenario
 from mtvp_eval.errors import LedgerError
@@ -57,6 +58,43 @@ def effect_ranges(result: NetBenefit, level: float = 0.95) -> list[Range]:
         mean = float(result.effects.mean[i])
         ranges.append(Range(Input.EFFECT, name, mean - half, mean + half, f"{100 * level:g} % interval"))
     return ranges
+
+
+def input_ranges(result: NetBenefit, spread: Spread, rates: Sequence[float], level: float = 0.95) -> list[Range]:
+    """Return a range for every input that was not estimated, with its origin in one word.
+
+    `declared`: the spread that the question gives, at `level`. `half`: an assumed amount without a declared spread,
+    from half less to half more. `whole`: an assumed share without one, from nothing to all. `profiles`: lowest and
+    highest of the discount `rates`. An amount that is published or agreed has no range.
+    """
+    z, ranges = critical_value(np.inf, level), []
+    for i, line in enumerate(result.ledger.lines):
+        if line.id in spread.price:
+            half = z * spread.price[line.id]
+            ranges.append(Range(Input.PRICE, line.id, max(0.0, 1.0 - half), 1.0 + half, "declared"))
+        elif _assumed_price(line, result.scenario):
+            ranges.append(Range(Input.PRICE, line.id, 0.5, 1.5, "half"))
+        for what, declared, path in (
+            (Input.CASHABLE, spread.cashable, result.flows.cashable),
+            (Input.AVOIDABLE, spread.avoidable, result.flows.avoidable),
+        ):
+            share = path[i, result.scenario.observed > 0.0]
+            if line.id in declared:
+                half, centre = z * declared[line.id], float(share.mean())
+                ranges.append(Range(what, line.id, max(0.0, centre - half), min(1.0, centre + half), "declared"))
+            elif line.effect is not None and (share != 1.0).any():
+                ranges.append(Range(what, line.id, 0.0, 1.0, "whole"))
+    return [*ranges, Range(Input.DISCOUNT, "discount", min(rates), max(rates), "profiles")]
+
+
+def _assumed_price(line: LedgerLine, scenario: Scenario) -> bool:
+    """Whether the payer's price of a line is an amount that nobody published or agreed."""
+    price = line.price_payer
+    if isinstance(price, StatedPrice):
+        return price.evidence is Evidence.ASSUMED
+    if not isinstance(price, TablePrice):
+        return False
+    return any(row.item == price.item and row.evidence is Evidence.ASSUMED for row in scenario.supplied)
 
 
 def tornado(

@@ -14,7 +14,7 @@ from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.design.staggered import Cell, StaggeredDesign
 from mtvp_eval.dictionary.schema import Dictionary
 from mtvp_eval.errors import EstimationError, MtvpError
-from mtvp_eval.estimands.aggregate import by_calendar, by_cohort, event_study, money_total, overall
+from mtvp_eval.estimands.aggregate import by_calendar, by_cohort, event_study, overall
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimands.placebo import placebo
 from mtvp_eval.estimators.aggregation import aggregate
@@ -23,7 +23,9 @@ from mtvp_eval.estimators.doubly_robust import Adjustment
 from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.inference.bands import simultaneous_band
 from mtvp_eval.pipeline import lottery_headline
+from mtvp_eval.pipeline.cost_totals import YearCells, cost_total
 from mtvp_eval.pipeline.draw import DrawEvidence
+from mtvp_eval.pipeline.insured import Counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +51,7 @@ class Effects:
 
     joint: EffectEstimates
     money: EffectEstimates | None
-    money_cells: tuple[tuple[Cell, ...], ...]
+    money_cells: YearCells
     frame: pd.DataFrame
     robustness: pd.DataFrame
     not_estimated: tuple[NotEstimated, ...]
@@ -62,9 +64,11 @@ class Effects:
 
 def estimate_effects(
     panel: Panel, drawn: LotteryDesign, dictionary: Dictionary, config: EvaluationConfig,
-    draw: DrawEvidence | None = None,
+    draw: DrawEvidence | None = None, counted: Counted | None = None,
 ) -> Effects:  # fmt: skip
     """Estimate every supplied outcome in both weightings, its placebos, and the totals of cost outcomes.
+
+    Totals are over the patients in `counted`, all registered ones where it is not given.
 
     Raises
     ------
@@ -74,7 +78,8 @@ def estimate_effects(
     choices, refused = config.estimation, []
     design = drawn.staggered
     parts: list[EffectEstimates] = []
-    totals: list[tuple[EffectEstimates, tuple[tuple[Cell, ...], ...]]] = []
+    totals: list[tuple[EffectEstimates, YearCells]] = []
+    whose = counted or Counted(panel, drawn)
     for name, outcome in dictionary.outcomes.items():
         if name not in panel.outcomes:
             continue
@@ -87,7 +92,7 @@ def estimate_effects(
                     for weighting in Weighting
                 ]
                 if outcome.kind == "cost":
-                    totals.append(lottery_headline.totals(panel, drawn, name))
+                    totals.append(lottery_headline.totals(whose.panel, whose.drawn, name))
                 continue
             cells, why = supported_cells(
                 panel, design, name, covariates=choices.covariates, method=_adjustment(choices)
@@ -98,7 +103,7 @@ def estimate_effects(
                 raise EstimationError("no cell at or after a start can be estimated")
             parts += [_one(panel, design, name, choices, cells, weighting, outcome.unit_en) for weighting in Weighting]
             if outcome.kind == "cost":
-                totals.append(_totals(panel, design, name, choices, cells))
+                totals.append(cost_total(whose.panel, whose.drawn.staggered, name, choices, cells))
         except MtvpError as error:
             refused.append(NotEstimated(name, 0, str(error)))
     if not parts:
@@ -147,20 +152,6 @@ def _one(
 
 def _shown(estimand: Estimand, choices: EstimationChoices) -> bool:
     return choices.event_first <= (estimand.event_time or 0) <= choices.event_last
-
-
-def _totals(
-    panel: Panel, design: StaggeredDesign, name: str, choices: EstimationChoices, cells: Sequence[Cell]
-) -> tuple[EffectEstimates, tuple[tuple[Cell, ...], ...]]:
-    """Total effect on a cost, in euro, for each calendar year: a rate a year over a quarter counts a fourth."""
-    after = [cell for cell in cells if cell[1] >= cell[0]]
-    years = tuple(tuple(c for c in after if c[1] // 4 == year) for year in sorted({t // 4 for _, t in after}))
-    single = callaway_santanna(
-        panel, design, name, covariates=choices.covariates, weighting=Weighting.PATIENT, method=_adjustment(choices),
-        cells=after,
-    )  # fmt: skip
-    declared = [money_total(design, within=year).scaled(0.25) for year in years]
-    return aggregate(single, design, declared).with_units({name: "euro"}), years
 
 
 def _with_bands(joint: EffectEstimates, choices: EstimationChoices) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from mtvp_eval.errors import CommandError
 from mtvp_eval.pipeline.comparison import analysis_panel, compared, lottery_design
 from mtvp_eval.pipeline.draw import DrawEvidence, draw_evidence
 from mtvp_eval.pipeline.effects import Effects, estimate_effects
+from mtvp_eval.pipeline.insured import counted
 from mtvp_eval.pipeline.money import Money, price_effects
 from mtvp_eval.pipeline.replay_tests import ReplayTests, replay_tests
 from mtvp_eval.pipeline.sensitivity import Sensitivity, sensitivity
@@ -86,8 +87,9 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
             config.estimation.seed, Comparison(config.estimation.comparison) is Comparison.NEVER_ENROLLED,
         )  # fmt: skip
     drawn = lottery_design(linked, design, draw)
+    whose = counted(config.money, linked, extracts.tables.get("insurers"), panel, drawn)
     with step("estimating effects"):
-        effects = estimate_effects(panel, drawn, dictionary, config, draw)
+        effects = estimate_effects(panel, drawn, dictionary, config, draw, whose)
     replay = None
     if draw is not None:
         with step("replaying the draw"):
@@ -95,7 +97,9 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
     with step("asking how far the conclusions carry"):
         carry = sensitivity(panel, design, effects.joint, config)
     with step("pricing effects"):
-        money = price_effects(config, linked, extracts.tables.get("programme_costs"), design, effects)
+        money = price_effects(
+            config, linked, extracts.tables.get("programme_costs"), whose, effects, dictionary.outcomes
+        )
     sources = {
         **named_files(folder, f"raw/{region}"),
         f"reports/{region}/evaluation.yaml": config_path(root, region),

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
 
 import numpy as np
 
-from mtvp_eval.config import EvaluationConfig, MoneyChoices
+from mtvp_eval.config import EvaluationConfig
 from mtvp_eval.costbenefit.discounting import read_discount_profiles
-from mtvp_eval.costbenefit.effects import EffectKey, PricedEffects, refuse_unseparable_fee, totals
+from mtvp_eval.costbenefit.effects import refuse_unseparable_fee
+from mtvp_eval.costbenefit.joint_draws import read_spread
 from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine, Quantity, ShareOfPayerPrice, StatedPrice
 from mtvp_eval.costbenefit.ledger_reader import load_ledger
-from mtvp_eval.costbenefit.net_benefit import NetBenefit, net_benefit
+from mtvp_eval.costbenefit.net_benefit import NetBenefit
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
 from mtvp_eval.costbenefit.prices import read_price_table
-from mtvp_eval.costbenefit.scenario import read_scenario
+from mtvp_eval.costbenefit.reading import Problems
+from mtvp_eval.costbenefit.sensitivity import revision_table
 from mtvp_eval.data.extracts import Extract
 from mtvp_eval.data.link import Linked
-from mtvp_eval.design.staggered import Cell, StaggeredDesign
-from mtvp_eval.errors import LedgerError
+from mtvp_eval.design.staggered import StaggeredDesign
+from mtvp_eval.errors import CommandError, LedgerError
+from mtvp_eval.pipeline.cost_totals import patient_years, priced
 from mtvp_eval.pipeline.effects import Effects
+from mtvp_eval.pipeline.insured import Counted
+from mtvp_eval.pipeline.money_beside import Beside, Pricing, beside
 from mtvp_eval.project import resource
+from mtvp_eval.settings import nearest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Money:
-    """Net benefit over the observed patient-quarters, or the reason why there is none.
+    """Net benefit over the observed patient-quarters with what stands beside it, or the reason why there is none.
 
     `not_supplied` are ledger lines whose effect was not estimated: what a total leaves out is never silent.
     """
@@ -33,14 +42,21 @@ class Money:
     net_benefit: NetBenefit | None
     refused: str
     not_supplied: tuple[str, ...] = ()
+    beside: Beside | None = None
 
 
 def price_effects(
-    config: EvaluationConfig, linked: Linked, programme_costs: Extract | None, design: StaggeredDesign, effects: Effects
+    config: EvaluationConfig,
+    linked: Linked,
+    programme_costs: Extract | None,
+    whose: Counted,
+    effects: Effects,
+    outcomes: Collection[str],
 ) -> Money:
     """Price the joint effects on cost through the region's ledger, and count one-off costs as booked.
 
-    Only patient-quarters of identified cells count, for the fee as well as for the effects; nothing is annualised.
+    Only patient-quarters of identified cells count, for the fee as well as for the effects; nothing is annualised. A
+    line may price any of `outcomes`, those of the dictionary; what was not estimated of them is named as left out.
 
     Raises
     ------
@@ -55,12 +71,44 @@ def price_effects(
         refuse_unseparable_fee(linked.costs.fee_separable, "costs")
     except LedgerError as error:
         return Money(None, str(error))
-    patient_years = _patient_years(design, effects.money_cells)
-    priced = _priced(effects, design)
+    design = whose.drawn.staggered
+    years = patient_years(design, effects.money_cells)
+    found = priced(effects.money, effects.money_cells, design, whose.claims_of)
     ledger = load_ledger(resource("data_dictionary") / "ledgers" / f"{config.money.ledger}.yaml")
-    ledger, missing = ledger.supplied(priced.outcomes())
+    _refuse_unknown_effects(ledger, outcomes)
+    spread = read_spread(config.money.spread, ledger)
+    ledger, missing = ledger.supplied(found.outcomes())
     ledger = replace(ledger, lines=(*ledger.lines, *booked_transition(programme_costs, design)))
-    return Money(_net_benefit(config.money, ledger, priced, patient_years), "", missing)
+    folder = resource("data_dictionary") / "prices"
+    pricing = Pricing(config.money, ledger, read_price_table(folder), read_discount_profiles(folder))
+    result = pricing.net_benefit(found, years)
+    return Money(result, "", missing, beside(config, pricing, result, whose, spread))
+
+
+def _refuse_unknown_effects(ledger: Ledger, outcomes: Collection[str]) -> None:
+    """An effect that no outcome has is a slip of the pen and no effect that was not supplied."""
+    problems = Problems("The ledger")
+    for line in ledger.lines:
+        if line.effect is not None and line.effect not in outcomes:
+            problems.add(f"line {line.id}", f"unknown effect id {line.effect}; {nearest(line.effect, outcomes)}")
+    problems.raise_if_any()
+
+
+def prices_known_on(money: Money, when: date) -> Any:
+    """Return the result with the prices known on a day beside the result with those known now.
+
+    Raises
+    ------
+    CommandError
+        If there is no net benefit to price again.
+    LedgerError
+        If an amount was not known on that day.
+    """
+    result = money.net_benefit
+    if result is None:
+        raise CommandError(f"There is no net benefit to price again: {money.refused}")
+    table = read_price_table(resource("data_dictionary") / "prices")
+    return revision_table(result.ledger, result.effects, table, result.scenario, when, date.max)
 
 
 def booked_transition(programme_costs: Extract | None, design: StaggeredDesign) -> tuple[LedgerLine, ...]:
@@ -106,45 +154,3 @@ def booked_transition(programme_costs: Extract | None, design: StaggeredDesign) 
         )
         for (year, payer, receiver, price_year), amount in booked.items()
     )  # fmt: skip
-
-
-def _patient_years(design: StaggeredDesign, cells: tuple[tuple[Cell, ...], ...]) -> dict[int, float]:
-    """Observed patient-years by calendar year: the frozen lists of the identified cells, a fourth of a year each."""
-    patients = dict(zip(design.cohorts.tolist(), design.cohort_patients.tolist(), strict=True))
-    seen = {cell for year in cells for cell in year}
-    out: dict[int, float] = {}
-    for cohort, period in sorted(seen, key=lambda cell: cell[1]):
-        out[period // 4] = out.get(period // 4, 0.0) + patients[cohort] / 4
-    return out
-
-
-def _priced(effects: Effects, design: StaggeredDesign) -> PricedEffects:
-    money = effects.money
-    assert money is not None
-    keys = []
-    for key, cells in zip(money.index, effects.money_cells, strict=True):
-        year = cells[0][1] // 4
-        covered = sum(_patient_years(design, (cells,)).values())
-        keys.append(EffectKey(key.outcome, "euro", price_year=year, year=year, patient_years=covered))
-    return totals(keys, money.estimate, money.covariance(), df=money.df())
-
-
-def _net_benefit(
-    choices: MoneyChoices, ledger: Ledger, priced: PricedEffects, patient_years: dict[int, float]
-) -> NetBenefit:
-    folder = resource("data_dictionary") / "prices"
-    table = read_price_table(folder)
-    first, last = min(patient_years), max(patient_years)
-    scenario = read_scenario(
-        {
-            "name": "observed",
-            "first_year": first,
-            "price_year": choices.price_year,
-            "discount": choices.discount_profile,
-            "inputs": dict(choices.inputs),
-        },
-        read_discount_profiles(folder),
-        table,
-        np.array([patient_years.get(year, 0.0) for year in range(first, last + 1)]),
-    )
-    return net_benefit(ledger, priced, table, scenario)

@@ -6,11 +6,13 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from mtvp_eval.config import config_path
 from mtvp_eval.errors import CommandError
 from mtvp_eval.pipeline.evaluate import DATA_VARIABLE, Evaluation, data_folder, run_evaluation
+from mtvp_eval.pipeline.money import prices_known_on
 from mtvp_eval.pipeline.reporting import report_inputs
 from mtvp_eval.progress import step
 from mtvp_eval.project import project_root, resource
@@ -74,6 +76,19 @@ def verify(region: str, data: Path | None = None) -> str:
     """
     folder = config_path(project_root(), region).parent
     return verifying.verify(folder, report_inputs(run_evaluation(region, data)))
+
+
+def revised(region: str, known_on: date, data: Path | None = None) -> str:
+    """Price a region again with the prices known on a day; return both results and their difference as a table.
+
+    Raises
+    ------
+    CommandError
+        If there is no net benefit to price again.
+    LedgerError
+        If an amount was not known on that day.
+    """
+    return str(prices_known_on(run_evaluation(region, data).money, known_on).to_string(index=False))
 
 
 def _report_one(region: str, data: Path | None, jobs: int) -> Iterator[str]:

@@ -8,21 +8,46 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtvp_eval.clock import NEVER, quarter_label
-from mtvp_eval.costbenefit.net_benefit import NetBenefit
-from mtvp_eval.costbenefit.parties import Horizon, Perspective
-from mtvp_eval.costbenefit.stakeholders import who_pays_who_gains
+from mtvp_eval.costbenefit.checklist import fill_checklist
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.pipeline.comparison import described_cells
 from mtvp_eval.pipeline.evaluate import Evaluation
 from mtvp_eval.pipeline.lottery_report import lottery_frames
+from mtvp_eval.pipeline.money_frames import money_inputs
 from mtvp_eval.pipeline.power import region_detectable
 from mtvp_eval.pipeline.replay_tests import beside
-from mtvp_eval.report.inputs import MoneyInputs, OutcomeInfo, Priced, ReportInputs
+from mtvp_eval.project import resource
+from mtvp_eval.report.inputs import OutcomeInfo, ReportInputs
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SHARES = ("uptake", "persistence", "cashable", "avoidable", "backfill")
+PLACES = {
+    "title": "title",
+    "summary": "summary",
+    "analysis_plan": "reading",
+    "population": "lineage",
+    "setting": "cohorts",
+    "comparison": "estimability",
+    "perspectives": "perspectives",
+    "horizon": "limits",
+    "discounting": "scenarios",
+    "outcomes": "headline",
+    "estimation": "reading",
+    "valuation": "limits",
+    "ledger": "ledger",
+    "prices": "assumptions",
+    "assumptions": "assumptions",
+    "heterogeneity": "by_cohort",
+    "who_pays_who_gains": "parties",
+    "uncertainty": "tornado",
+    "inputs": "assumptions",
+    "net_benefit": "perspectives",
+    "sensitivity": "scenarios",
+    "discussion": "limits",
+}
+"""Parts of the checklist for economic evaluations -> heading of the region report that answers them."""
+
 _DECIMALS = {"cost": 2, "survey": 2, "ratio": 2, "value": 2}
 
 
@@ -54,7 +79,7 @@ def report_inputs(evaluation: Evaluation) -> ReportInputs:
         sensitivity_refused=evaluation.sensitivity.refused,
         draw=_draw(evaluation),
         lottery=lottery_frames(evaluation.draw, evaluation.replay),
-        money=None if evaluation.money.net_benefit is None else _money(evaluation, evaluation.money.net_benefit),
+        money=money_inputs(evaluation),
         money_refused=evaluation.money.refused,
         headline_method=config.estimation.estimator,
         headline_covariates=config.estimation.covariates,
@@ -63,6 +88,7 @@ def report_inputs(evaluation: Evaluation) -> ReportInputs:
         min_units=config.disclosure.min_group,
         manifest=evaluation.provenance.to_dict(),
         detectable=region_detectable(linked, evaluation.dictionary, evaluation.programme, config),
+        checklist=_checklist(evaluation),
     )
 
 
@@ -198,65 +224,7 @@ def _draw(evaluation: Evaluation) -> Mapping[str, str]:
     }
 
 
-def _money(evaluation: Evaluation, result: NetBenefit) -> MoneyInputs:
-    import pandas as pd
-
-    level = evaluation.config.estimation.level
-    summary = result.summary(level)
-    summary = summary[summary["horizon"] == Horizon.OBSERVED.value]
-    perspectives = summary.rename(columns={"net_benefit": "total", "low": "ci_low", "high": "ci_high"})
-    tidy = result.to_frame()
-    payer = {line.id: line.payer.value for line in result.ledger.lines}
-    receiver = {line.id: line.receiver.value for line in result.ledger.lines}
-    lines = tidy[tidy["flow"] == "pays"]
-    lines = lines.assign(payer=lines["line"].map(payer), receiver=lines["line"].map(receiver))
-    parties = who_pays_who_gains(result).rename(columns={"probability_gain": "probability_positive"})
-    even = result.break_even_tariff()
-    low, high = even.interval(level)
-    periods = sorted({t for cells in evaluation.effects.money_cells for _, t in cells})
-    effects = result.effects
-    return MoneyInputs(
-        perspectives=perspectives,
-        lines=lines,
-        party_years=tidy.groupby(["party", "year"], as_index=False, sort=False)["amount"].sum(),
-        parties=parties,
-        break_even=pd.DataFrame(
-            [
-                {
-                    "year": str(result.scenario.price_year),
-                    "break_even": even.mean,
-                    "ci_low": low,
-                    "ci_high": high,
-                    "paid": result.paid_tariff(),
-                }
-            ]
-        ),
-        assumptions=_assumptions(result),
-        patient_years=result.patient_years(),
-        first_period=quarter_label(periods[0]),
-        last_period=quarter_label(periods[-1]),
-        price_year=result.scenario.price_year,
-        discounting=result.scenario.discount.name,
-        priced=Priced(
-            tuple(f"{key.outcome} {key.year}" for key in effects.key),
-            effects.mean,
-            effects.covariance,
-            result.total(Perspective.INSURER).df,
-        ),
-    )
-
-
-def _assumptions(result: NetBenefit) -> pd.DataFrame:
-    """Amounts and shares nobody measured, one row each: ``inputs.<item>.<year>`` or ``line <id>.<share>``."""
-    supplied = result.scenario.supplied
-    rows: list[tuple[Any, ...]] = []
-    for row in supplied:
-        years = f".{row.valid_from.year}" if row.valid_to and row.valid_from.year == row.valid_to.year else ""
-        rows.append((f"inputs.{row.item}{years}", row.value, row.unit, row.evidence.value, row.source))
-    for a in (a for a in result.assumptions if not a.where.startswith("inputs.")):
-        share, _, value = a.what.partition(" ")
-        if share in _SHARES:
-            rows.append((f"{a.where}.{share}", float(value), "", "assumed", a.source))
-        elif a.where.removeprefix("line ") not in {row.item for row in supplied}:
-            rows.append((a.where, a.what, "", "assumed", a.source))
-    return _frame(("item", "value", "unit", "evidence", "source"), rows)
+def _checklist(evaluation: Evaluation) -> pd.DataFrame:
+    """Fill the checklist; without a net benefit nothing of money is reported."""
+    path = resource("data_dictionary") / "checklists" / "cheers2022.yaml"
+    return fill_checklist(path, PLACES if evaluation.money.net_benefit is not None else {})

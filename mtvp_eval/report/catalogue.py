@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from mtvp_eval.errors import MtvpError
 from mtvp_eval.report.inputs import MoneyInputs, ReportInputs
 from mtvp_eval.report.table import ReportTable
-from mtvp_eval.report.tables import data, design, effects, lottery, money, sensitivity
+from mtvp_eval.report.tables import data, design, effects, insurer_page, lottery, money, sensitivity
+from mtvp_eval.report.tables.checklist import checklist
 
 EVALUATION: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "headline": effects.headline,
@@ -41,34 +42,49 @@ MONEY_WITH_LEVEL: Mapping[str, Callable[[MoneyInputs, str, float], ReportTable]]
     "break_even": money.break_even,
     "parties": money.parties,
 }
+PAGE: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
+    "stranded": insurer_page.stranded,
+    "tornado": insurer_page.tornado,
+    "contract": insurer_page.contract,
+    "measure_next": insurer_page.measure_next,
+    "saving": insurer_page.saving,
+    "placebo_year": insurer_page.placebo_year,
+    "scenarios": insurer_page.scenarios,
+    "extrapolations": insurer_page.extrapolations,
+    "capacity": insurer_page.capacity,
+}
+NAMES = (*EVALUATION, *lottery.TABLES, *MONEY_WITH_LEVEL, *MONEY, *PAGE, "consequences", "checklist")
+"""Every table, in the order of the report."""
 
 
 def report_table(name: str, inputs: ReportInputs, language: str) -> ReportTable | None:
-    """Return one table by its id, or None for one of money, or of the draw, where there is none.
+    """Return one table by its id, or None where what it shows was not computed.
 
     Raises
     ------
     MtvpError
         If there is no such table.
     """
+    if name not in NAMES:
+        raise MtvpError(f"There is no table {name!r}; tables are {', '.join(NAMES)}.")
     if name in EVALUATION:
         return EVALUATION[name](inputs, language)
     if name in lottery.TABLES:
         return lottery.TABLES[name](inputs, language) if name in inputs.lottery else None
-    if name not in MONEY and name not in MONEY_WITH_LEVEL:
-        raise MtvpError(f"There is no table {name!r}; tables are {', '.join(_every_name())}.")
+    if name == "checklist":
+        return checklist(inputs, language)
     if inputs.money is None:
         return None
     if name in MONEY:
         return MONEY[name](inputs.money, language)
-    return MONEY_WITH_LEVEL[name](inputs.money, language, inputs.level)
+    if name in MONEY_WITH_LEVEL:
+        return MONEY_WITH_LEVEL[name](inputs.money, language, inputs.level)
+    if name == "consequences":
+        return insurer_page.consequences(inputs.money, inputs, language)
+    return None if inputs.money.page is None else PAGE[name](inputs, language)
 
 
 def all_tables(inputs: ReportInputs, language: str) -> tuple[ReportTable, ...]:
     """Return every table that holds at least one row, in the order of the report."""
-    tables = (report_table(name, inputs, language) for name in _every_name())
+    tables = (report_table(name, inputs, language) for name in NAMES)
     return tuple(table for table in tables if table is not None and len(table.frame))
-
-
-def _every_name() -> list[str]:
-    return [*EVALUATION, *lottery.TABLES, *MONEY_WITH_LEVEL, *MONEY]

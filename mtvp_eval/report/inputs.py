@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mtvp_eval.arrays import FloatArray
+from mtvp_eval.costbenefit.net_benefit import NetBenefit
 from mtvp_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -65,6 +66,22 @@ MONEY_FRAMES: dict[str, tuple[str, ...]] = {
 }
 """Columns of each frame of `MoneyInputs`."""
 
+PAGE_FRAMES: dict[str, tuple[str, ...]] = {
+    "stranded": ("year", "full_value", "revenue_loss", "cost_avoided", "stranded", "not_cash"),
+    "tornado": ("input", "name", "low_value", "high_value", "at_low", "at_high", "width", "origin"),
+    "contract": ("rule", "minimum_rate", "paid_without_effect", "unpaid_with_effect"),
+    "measure_next": ("kind", "name", "value", "floor"),
+    "saving": ("saving", "ci_low", "ci_high", "benchmark", "baseline", "evidence", "source"),
+    "placebo_year": (
+        *("perspective", "total", "ci_low", "ci_high", "per_patient_year", "low_per_patient_year"),
+        "high_per_patient_year",
+    ),
+    "scenarios": (*("group", "scenario", "insurer", "low", "high", "gp_practice", "society", "difference", "note"),),
+    "extrapolations": ("scenario", "part", "first_year", "last_year", "insurer", "ci_low", "ci_high", "society"),
+    "capacity": ("item", "value", "unit", "source"),
+}
+"""Columns of each frame of `InsurerPage`; a frame without rows is something that was not declared or not possible."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutcomeInfo:
@@ -89,11 +106,41 @@ class Priced:
 
 
 @dataclass(frozen=True, slots=True)
+class InsurerPage:
+    """What stands beside the net benefit (see `PAGE_FRAMES`), observed horizon unless a frame says otherwise.
+
+    Amounts of `scenarios` are euros per patient-year. `freed` is the value of a fall in care that is no cash for the
+    insurer (negative for a rise), `guards` the number of ledger lines that passed the rules against counting twice,
+    `not_supplied` the lines without an effect, `detectable` the smallest net benefit per patient-year that a test at
+    the report's level finds with 80 % power.
+    """
+
+    stranded: pd.DataFrame
+    tornado: pd.DataFrame
+    contract: pd.DataFrame
+    measure_next: pd.DataFrame
+    saving: pd.DataFrame
+    placebo_year: pd.DataFrame
+    scenarios: pd.DataFrame
+    extrapolations: pd.DataFrame
+    capacity: pd.DataFrame
+    freed: float
+    guards: int
+    detectable: float
+    not_supplied: tuple[str, ...] = ()
+    placebo_period: str = ""
+
+    def __post_init__(self) -> None:
+        _require_columns(self, PAGE_FRAMES)
+
+
+@dataclass(frozen=True, slots=True)
 class MoneyInputs:
     """Net benefit as frames (see `MONEY_FRAMES`), observed horizon only.
 
     Amounts are gains of the party or perspective (a loss is negative), in `currency` of `price_year`; those of `lines`
     are the payer's, undiscounted. `not_computed` names what the insurer's page should hold and this evaluation lacks.
+    `result` is the net benefit itself, of which the ledger sheet with live formulas is made.
     An assumption's `value` is a number or words, its `item` ``inputs.<item>.<year>``, ``line <id>`` or another key.
     """
 
@@ -110,7 +157,9 @@ class MoneyInputs:
     currency: str = "EUR"
     discounting: str = ""
     priced: Priced | None = None
-    not_computed: tuple[str, ...] = ("stranded", "tornado", "contract", "measure_next", "benchmark")
+    not_computed: tuple[str, ...] = ()
+    page: InsurerPage | None = None
+    result: NetBenefit | None = None
 
     def __post_init__(self) -> None:
         _require_columns(self, MONEY_FRAMES)
@@ -125,7 +174,8 @@ class ReportInputs:
     holds every estimand of every outcome in both weightings; `band_low`, `band_high` are simultaneous over the event
     times of one outcome. `draw` declares the rules of the draw, term -> value; `lottery` holds
     the frames of `tables.lottery`, none where no draw was recorded; `manifest` is the byte-stable part of
-    the provenance; `money` is None when `money_refused` says why.
+    the provenance; `money` is None when `money_refused` says why. `checklist` holds the reporting checklist for
+    economic evaluations: number, topic, ask, topic_nl, ask_nl, place (a heading of the report, or empty: not reported).
 
     Raises
     ------
@@ -163,6 +213,7 @@ class ReportInputs:
     min_units: int = 5
     manifest: Mapping[str, Any] = field(default_factory=dict)
     detectable: pd.DataFrame | None = None
+    checklist: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         _require_columns(self, FRAMES | SENSITIVITY_FRAMES)
@@ -175,6 +226,11 @@ class ReportInputs:
     def priced(self) -> Priced | None:
         """What was priced, if a net benefit was computed."""
         return None if self.money is None else self.money.priced
+
+    @property
+    def result(self) -> NetBenefit | None:
+        """The net benefit of which the ledger with live formulas is made, if one was computed."""
+        return None if self.money is None else self.money.result
 
     def tables(self, language: str) -> tuple[ReportTable, ...]:
         """Return every table that holds at least one row, in the order of the report."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from mtvp_eval.errors import MtvpError
-from mtvp_eval.report import sensitivity_sentences, sentences
+from mtvp_eval.report import money_sentences, sensitivity_sentences, sentences
 from mtvp_eval.report.catalogue import report_table
 from mtvp_eval.report.figure import ReportFigure
 from mtvp_eval.report.inputs import ReportInputs
@@ -26,6 +26,12 @@ SENTENCES = {
     "caveats": sentences.caveats,
     "supplied": sentences.supplied,
     "trend_sensitivity": sensitivity_sentences.trend_sensitivity,
+    "hospital": money_sentences.hospital,
+    "contract": money_sentences.contract,
+    "measure_next": money_sentences.measure_next,
+    "saving": money_sentences.saving,
+    "placebo_year": money_sentences.placebo_year,
+    "grey": money_sentences.grey,
 }
 
 
@@ -39,6 +45,7 @@ class Prose:
     lines: tuple[str, ...]
     element: str = "p"
     role: str = ""
+    anchor: str = ""
 
     def __repr__(self) -> str:
         """Return the plain text, one sentence a line."""
@@ -48,7 +55,8 @@ class Prose:
         role = f' class="{self.role}"' if self.role else ""
         if self.element == "ul":
             return f"<ul{role}>{''.join(f'<li>{escape(line)}</li>' for line in self.lines)}</ul>" if self.lines else ""
-        return "".join(f"<{self.element}{role}>{escape(line)}</{self.element}>" for line in self.lines)
+        anchor = f' id="{self.anchor}"' if self.anchor else ""
+        return "".join(f"<{self.element}{role}{anchor}>{escape(line)}</{self.element}>" for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +74,11 @@ class Page:
         """Return the title of the report: ``region`` or ``brief``."""
         programme = text("document.programme", self.language)
         words = {"programme": programme, "region": self.inputs.region}
-        return Prose((text(f"document.{kind}", self.language, **words),), "h1")
+        return Prose((text(f"document.{kind}", self.language, **words),), "h1", anchor="title")
 
     def heading(self, name: str, depth: int = 2) -> Prose:
         """Return a heading of the report."""
-        return Prose((text(f"heading.{name}", self.language),), f"h{depth}")
+        return Prose((text(f"heading.{name}", self.language),), f"h{depth}", anchor=name)
 
     def standing(self) -> Prose:
         """Return what stands under the title: that a region is simulated, and which period was observed."""
@@ -108,8 +116,10 @@ class Page:
     def table(self, name: str, **only: str) -> ReportTable | Prose:
         """Return a table, or those of its rows where columns have the given values; why not, if there is none."""
         made = report_table(name, self.inputs, self.language)
-        if made is None:
+        if made is None and self.inputs.money is None:
             return Prose((sentences.say("decision_refused", self.language, reason=self.inputs.money_refused),))
+        if made is None or not len(made.frame):
+            return Prose((sentences.say("no_rows", self.language),), role="note")
         return (made.rows(**only) if only else made).compact()
 
     def outcome_table(self, name: str, outcome: str = "") -> ReportTable | Prose:
@@ -146,7 +156,15 @@ class Page:
             "trend_sensitivity": lambda: sensitivity.trend_sensitivity(
                 table, self.inputs.outcome(self.inputs.primary_outcome).title[self.language], percent(self.inputs.level)
             ),
+            "tornado": lambda: money.tornado(table, _centre(self.inputs)),
         }
         if name not in draw:
             raise MtvpError(f"There is no figure {name!r}; figures are {', '.join(draw)}.")
         return draw[name]()
+
+
+def _centre(inputs: ReportInputs) -> float:
+    """The insurer's net benefit, around which ranges are drawn."""
+    assert inputs.money is not None
+    rows = inputs.money.perspectives
+    return float(rows.loc[rows["perspective"] == "insurer", "total"].iloc[0])

@@ -13,6 +13,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
 
+from mtvp_eval.costbenefit.ledger_sheet import write_ledger_sheet
+from mtvp_eval.costbenefit.net_benefit import NetBenefit
 from mtvp_eval.report.inputs import Priced
 from mtvp_eval.report.labels import WITHHELD
 from mtvp_eval.report.table import PublishedNumber, ReportTable
@@ -21,6 +23,8 @@ LANGUAGE = "en"
 DIGITS = 10
 """Significant digits written: two more than the tolerance of closed-form results, fewer than processors disagree in."""
 RESULTS, TABLES, MANIFEST = "results.json", "tables.xlsx", "manifest.json"
+LIVE_LEDGER = "ledger_live"
+LIVE_NOTE = "change a price, an effect, a cash share or patient-years, and read the result in its first rows"
 _SOME_DAY = (1980, 1, 1, 0, 0, 0)
 
 
@@ -35,6 +39,8 @@ class Published(Protocol):
     def level(self) -> float: ...  # noqa: D102
     @property
     def priced(self) -> Priced | None: ...  # noqa: D102
+    @property
+    def result(self) -> NetBenefit | None: ...  # noqa: D102
     @property
     def manifest(self) -> Mapping[str, Any]: ...  # noqa: D102
     def tables(self, language: str) -> tuple[ReportTable, ...]: ...  # noqa: D102
@@ -60,7 +66,7 @@ def write_results(folder: Path, inputs: Published) -> None:
     """Write `results.json` and `tables.xlsx` into a folder."""
     content = json.dumps(results(inputs), indent=1, ensure_ascii=False, allow_nan=False)
     (folder / RESULTS).write_text(content + "\n", encoding="utf-8", newline="\n")
-    (folder / TABLES).write_bytes(workbook(inputs.tables(LANGUAGE)))
+    (folder / TABLES).write_bytes(workbook(inputs.tables(LANGUAGE), inputs.result))
 
 
 def write_manifest(
@@ -73,8 +79,12 @@ def write_manifest(
     (folder / MANIFEST).write_text(written + "\n", encoding="utf-8", newline="\n")
 
 
-def workbook(tables: Sequence[ReportTable]) -> bytes:
-    """Return a workbook with an index and one sheet a table: ids as in the results, units and sources as columns."""
+def workbook(tables: Sequence[ReportTable], result: NetBenefit | None = None) -> bytes:
+    """Return a workbook with an index and one sheet a table: ids as in the results, units and sources as columns.
+
+    Where there is a net benefit, the sheet `LIVE_LEDGER` holds it with live formulas: change a price, an effect, a
+    share or patient-years and read the result at its top.
+    """
     import openpyxl
     from openpyxl.styles import Font
 
@@ -87,6 +97,11 @@ def workbook(tables: Sequence[ReportTable]) -> bytes:
         sheet = book.create_sheet(table.id[:31])
         for row in sheet_rows(table):
             sheet.append(row)
+    if result is not None:
+        index.append([LIVE_LEDGER, "the ledger with live formulas", len(result.ledger.lines), LIVE_NOTE])
+        live = book.create_sheet(LIVE_LEDGER, 1)
+        write_ledger_sheet(live, result)
+        _round_cells(live)
     for sheet in book.worksheets:
         sheet.freeze_panes = "A2"
         for cell in sheet[1]:
@@ -109,6 +124,14 @@ def sheet_rows(table: ReportTable) -> list[list[Any]]:
         unit = table.frame["unit_text"].iloc[row] if has_unit_text else "; ".join(sorted(units))
         rows.append([f"{table.id}/{table.row_id(row)}", *cells, str(unit), table.source or "mtvp_eval"])
     return rows
+
+
+def _round_cells(sheet: Any) -> None:
+    """Keep as many digits of every number as every processor agrees on; formulas stay."""
+    for row in sheet.iter_rows():
+        for cell in row:
+            if isinstance(cell.value, float):
+                cell.value = _rounded(cell.value)
 
 
 def _cells(table: ReportTable, row: int, column: Any, head: bool = False) -> list[tuple[str, Any]]:

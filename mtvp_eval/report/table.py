@@ -31,7 +31,8 @@ class Column:
 
     `name` is the frame's column and part of every published id. `decimals` is a number or the name of a frame column
     that holds one a row. `low`, `high` name the columns of an interval: of the number itself when `kind` is
-    "number", or shown as "low to high" when `kind` is "interval". `tolerance` is relative to max(1, |value|).
+    "number", or shown as "low to high" when `kind` is "interval". `tolerance` is relative to max(1, |value|). `link`
+    names the frame column that holds where a text leads in the page (``#heading``), empty for nowhere.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Column:
     high: str = ""
     signed: bool = False
     tolerance: float = EXACT
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,8 @@ class ReportTable:
         shown = escape(self.shown(row, column))
         if self.is_withheld(row, column):
             shown = f'<abbr title="{escape(labels.text("withheld", self.language))}">{shown}</abbr>'
+        if column.link and self.frame[column.link].iloc[row]:
+            shown = f'<a href="{escape(str(self.frame[column.link].iloc[row]))}">{shown}</a>'
         if column is self.columns[0]:
             return f'<th scope="row">{shown}</th>'
         return f'<td class="{column.kind}">{shown}</td>'

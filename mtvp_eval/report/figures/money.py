@@ -1,4 +1,4 @@
-"""Figure of money: what each party gains or loses."""
+"""Figures of money: what each party gains or loses, and what moves the insurer's result most."""
 
 from __future__ import annotations
 
@@ -45,3 +45,36 @@ def parties(table: ReportTable) -> ReportFigure:
         ),
         svg,
     )  # fmt: skip
+
+
+def tornado(table: ReportTable, centre: float) -> ReportFigure:
+    """Draw the insurer's net benefit at both ends of every range, the widest on top, around the result itself."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    frame, language = table.frame, table.language
+    at_low, at_high = (frame[name].to_numpy(float) / 1e6 for name in ("at_low", "at_high"))
+    y = np.arange(len(frame))[::-1]
+    one, other = palette(2)
+    with canvas(height=0.7 + 0.26 * len(frame)) as (figure, axes):
+        ax = axes[0, 0]
+        for ends, colour, label in ((at_low, one, "low"), (at_high, other, "high")):
+            words = text(f"figure.tornado.{label}", language)
+            ax.barh(y, ends - centre / 1e6, left=centre / 1e6, height=0.6, color=colour, label=words)
+        ax.axvline(centre / 1e6, color=QUIET, linewidth=0.8)
+        ax.axvline(0.0, color=QUIET, linewidth=0.8, linestyle=":")
+        ax.set_yticks(y, [str(words) for words in frame["input_text"]])
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)
+        ax.grid(axis="x", color=FAINT, linewidth=0.6)
+        ax.set_axisbelow(True)
+        ax.xaxis.set_major_locator(MaxNLocator(6))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, language, 1)))
+        ax.set_xlabel(text("figure.tornado.axis", language))
+        ax.legend(loc="lower right")
+        svg = closed(figure)
+    return ReportFigure(
+        "tornado",
+        text("figure.tornado.caption", language),
+        text("figure.tornado.alt", language, n=len(frame), widest=str(frame["input_text"].iloc[0]), table=table.id),
+        svg,
+    )

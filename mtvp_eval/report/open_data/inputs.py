@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mtvp_eval.costbenefit.net_benefit import NetBenefit
 from mtvp_eval.errors import DataError
 from mtvp_eval.report.inputs import Priced
 from mtvp_eval.report.labels import term
@@ -85,6 +86,11 @@ class OpenDataInputs:
         ]
         if lacking:
             raise DataError("The open-data report cannot be made; columns are missing: " + "; ".join(lacking) + ".")
+
+    @property
+    def result(self) -> NetBenefit | None:
+        """No net benefit: nothing is priced here."""
+        return None
 
     @property
     def priced(self) -> Priced | None:

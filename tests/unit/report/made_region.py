@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mtvp_eval.clock import quarter, quarter_label
-from mtvp_eval.report.inputs import MoneyInputs, OutcomeInfo, Priced, ReportInputs
+from mtvp_eval.report.inputs import PAGE_FRAMES, InsurerPage, MoneyInputs, OutcomeInfo, Priced, ReportInputs
 
 COHORTS = {
     "2023Q2": (14, 45_210),
@@ -154,6 +154,54 @@ def made_trends() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def made_page(**changes: object) -> InsurerPage:
+    def frame(name: str, *rows: tuple) -> pd.DataFrame:
+        return pd.DataFrame(list(rows), columns=list(PAGE_FRAMES[name]))
+
+    page = InsurerPage(
+        stranded=frame("stranded", ("2023", 602_400.0, 301_200.0, 210_840.0, 90_360.0, 301_200.0)),
+        tornado=frame(
+            "tornado",
+            ("effect", "cost_hospital 2023", -9e5, 3e5, 3e5, -1e6, 1.3e6, "interval"),
+            ("cashable", "hospital", 0.0, 1.0, -713_500.0, -111_100.0, 602_400.0, "whole"),
+            ("price", "organisation", 0.5, 1.5, -361_550.0, -463_050.0, 101_500.0, "half"),
+        ),
+        contract=frame("contract", ("own_10", 1.73, 10.0, 42.0), ("agreed_2", 2.0, 7.0, 50.0)),
+        measure_next=frame(
+            "measure_next",
+            ("all", "everything", 90_000.0, np.nan),
+            ("data", "as_much_again", 41_000.0, np.nan),
+            ("effect", "cost_hospital 2023", 88_000.0, 120.0),
+        ),
+        saving=frame("saving", (0.4, -2.5, 3.3, 2.0, 2_196.0, "observed", "extract costs, 3 sectors")),
+        placebo_year=made_placebo(-1.90),
+        scenarios=frame(
+            "scenarios",
+            ("base", "base", -5.12, -19.4, 9.2, 0.73, -8.13, 0.0, ""),
+            ("method", "lottery", *[np.nan] * 6, "no block was drawn"),
+            ("funding", "surcharge_only", -4.80, -19.0, 9.4, 0.41, -8.13, 0.32, ""),
+        ),
+        extrapolations=frame(
+            "extrapolations",
+            ("three", "observed", "2023", "2023", -412_300.0, -1_562_900.0, 741_200.0, -655_020.0),
+            ("three", "extrapolated", "2024", "2026", 206_150.0, -900_000.0, 1_300_000.0, 100_000.0),
+            ("three", "both", "2023", "2026", -206_150.0, -2_300_000.0, 1_900_000.0, -555_020.0),
+        ),
+        capacity=frame("capacity", ("minutes", 1.2, "minutes", "invented")),
+        freed=301_200.0,
+        guards=7,
+        detectable=14.6,
+        not_supplied=("diagnostics_cost",),
+        placebo_period="2022Q2-2022Q4",
+    )
+    return replace(page, **changes)
+
+
+def made_placebo(per_patient_year: float) -> pd.DataFrame:
+    row = ("insurer", 8e4 * per_patient_year, -4e6, 4e6, per_patient_year, -53.14, 49.33)
+    return pd.DataFrame([row], columns=list(PAGE_FRAMES["placebo_year"]))
+
+
 def made_money() -> MoneyInputs:
     perspectives = pd.DataFrame(
         {
@@ -217,6 +265,8 @@ def made_money() -> MoneyInputs:
         last_period="2023Q4",
         price_year=2024,
         discounting="zin2024",
+        not_computed=("capacity",),
+        page=made_page(),
         priced=Priced(("consults", "hospital"), np.array([9.4, -12.5]), np.array([[37.2, 10.0], [10.0, 256.0]]), 24.0),
     )
 
