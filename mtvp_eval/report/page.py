@@ -140,7 +140,7 @@ class Page:
         from mtvp_eval.report.figures import design, effects, money, sensitivity
 
         table = report_table(_TABLE_OF.get(name, name), self.inputs, self.language)
-        if table is None:
+        if table is None or table.frame.empty:
             return Prose(())
         if name in ("event_study", "trends"):
             table = table.rows(outcome=outcome or self.inputs.primary_outcome)
