@@ -1,4 +1,4 @@
-"""The specification printed in docs/estimate.md runs as it stands, and agrees with the original's own standard error."""
+"""The specification printed in docs/estimate.md runs as it stands; enough units print the original's own error."""
 
 import json
 import re
