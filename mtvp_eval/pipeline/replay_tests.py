@@ -200,5 +200,6 @@ def _interval(
         ]  # fmt: skip
     except MtvpError:
         return None
-    low, high = np.min([one.low for one in found], axis=0), np.max([one.high for one in found], axis=0)
+    low: FloatArray = np.stack([one.low for one in found]).min(axis=0)
+    high: FloatArray = np.stack([one.high for one in found]).max(axis=0)
     return replace(found[0], low=low, high=high)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray, IntArray
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray
 from mtvp_eval.inference.contrasts import ContrastPlan
 
 
@@ -107,7 +107,7 @@ def _batch(
 
 def coefficients(
     total: FloatArray, count: FloatArray, plan: ContrastPlan, estimand: int, rounds: int, dose: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Return what the mean of each stratum counts for in one estimand (B, S, C), its mean dose (B,), and where it is.
 
     Parameters: `total`, `count` (B, S, C) summed weights and units of stratum = block x `rounds` + round; `dose` (C,).
