@@ -226,7 +226,7 @@ def _read_levels(
 
 def _empty(what: Column, rows: int) -> NDArray[Any]:
     if what.type == "date":
-        return np.full(rows, np.datetime64("NaT"), dtype="datetime64[D]")
+        return np.full(rows, np.datetime64("NaT", "D"), dtype="datetime64[D]")
     if what.type in ("agb", "code", "text"):
         return np.full(rows, None, dtype=object)
     return np.full(rows, np.nan)

@@ -93,7 +93,7 @@ def history(extracts: Extracts) -> History:
     drawn, winning = _earliest(n, np.where(won, at, -1), rounds, "lottery_round")
     last_round, last = _latest(n, at, rounds, "lottery_round")
     decisive = np.where(winning >= 0, winning, last)
-    announced = np.full(n, np.datetime64("NaT"), dtype="datetime64[D]")
+    announced = np.full(n, np.datetime64("NaT", "D"), dtype="datetime64[D]")
     announced[decisive >= 0] = rounds.columns["draw_announced_on"][decisive[decisive >= 0]]
     no_lottery = np.zeros(n, dtype=np.bool_)
     no_lottery[winning >= 0] = free[winning[winning >= 0]]

@@ -42,7 +42,7 @@ def _table(frame: pd.DataFrame, table: Table) -> Extract:
 
 def _column(frame: pd.DataFrame, column: Column, rows: int) -> NDArray[Any]:
     if column.type == "date":
-        values = frame[column.name].to_numpy() if column.name in frame else np.full(rows, np.datetime64("NaT"))
+        values = frame[column.name].to_numpy() if column.name in frame else np.full(rows, np.datetime64("NaT", "D"))
         return frozen(values.astype("datetime64[D]"))
     if column.type in ("agb", "code", "text"):
         return frozen(np.array(frame[column.name], dtype=object) if column.name in frame else np.full(rows, None))

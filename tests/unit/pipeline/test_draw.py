@@ -36,7 +36,7 @@ def story(size: list[int], cohort: list[int], applied: list[int] | None = None, 
         applied=np.where(rounds > 0, FIRST + rounds - 1, NEVER), withdrawn=np.full(n, NEVER),
         drawn=drawn, no_lottery=np.array(cohort) == 4,
         last_round=np.where(rounds > 0, np.minimum(drawn, FIRST + 3), NEVER),
-        enrolled=drawn, ended=np.full(n, NEVER), announced=np.full(n, np.datetime64("NaT"), dtype="datetime64[D]"),
+        enrolled=drawn, ended=np.full(n, NEVER), announced=np.full(n, np.datetime64("NaT", "D"), dtype="datetime64[D]"),
         first_round=FIRST,
     )  # fmt: skip
     return replace(plain, **more)
