@@ -61,7 +61,7 @@ def test_level_and_scale_do_not_matter():
     w = simplex_least_squares(A, b)
     # a level of a million leaves ten digits
     assert np.allclose(simplex_least_squares(A + 1e6, b + 1e6), w, atol=1e-8)
-    assert np.allclose(simplex_least_squares(1e-9 * A, 1e-9 * b), w, atol=1e-12)
+    assert np.allclose(simplex_least_squares(1e-9 * A, 1e-9 * b), w, rtol=1e-10, atol=1e-12)
 
 
 def test_degenerate_columns():
