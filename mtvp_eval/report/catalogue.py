@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from mtvp_eval.errors import MtvpError
 from mtvp_eval.report.inputs import MoneyInputs, ReportInputs
 from mtvp_eval.report.table import ReportTable
-from mtvp_eval.report.tables import data, design, effects, insurer_page, lottery, money, sensitivity
+from mtvp_eval.report.tables import data, design, effects, inference, insurer_page, lottery, money, sensitivity
 from mtvp_eval.report.tables.checklist import checklist
 
 EVALUATION: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
@@ -27,7 +27,9 @@ EVALUATION: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "att_gt": effects.att_gt,
     "placebo": effects.placebo,
     "robustness": effects.robustness,
+    "intervals": inference.intervals,
     "trend_sensitivity": sensitivity.trend_sensitivity,
+    "pretrend_power": inference.pretrend_power,
     "multiplicity": sensitivity.multiplicity,
 }
 MONEY: Mapping[str, Callable[[MoneyInputs, str], ReportTable]] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from mtvp_eval.errors import MtvpError
-from mtvp_eval.report import money_sentences, sensitivity_sentences, sentences
+from mtvp_eval.report import interval_sentences, money_sentences, sensitivity_sentences, sentences
 from mtvp_eval.report.catalogue import report_table
 from mtvp_eval.report.figure import ReportFigure
 from mtvp_eval.report.inputs import ReportInputs
@@ -26,6 +26,8 @@ SENTENCES = {
     "caveats": sentences.caveats,
     "supplied": sentences.supplied,
     "trend_sensitivity": sensitivity_sentences.trend_sensitivity,
+    "intervals": interval_sentences.why,
+    "pretrends": interval_sentences.pretrends,
     "hospital": money_sentences.hospital,
     "contract": money_sentences.contract,
     "measure_next": money_sentences.measure_next,
