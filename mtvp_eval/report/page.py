@@ -35,7 +35,7 @@ SENTENCES = {
 }
 
 
-_TABLE_OF = {"forest": "headline", "event_studies": "event_study"}
+_TABLE_OF = {"forest": "headline", "event_studies": "event_study", "estimators": "robustness"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,20 +137,22 @@ class Page:
         MtvpError
             If there is no such figure.
         """
-        from mtvp_eval.report.figures import design, effects, money, sensitivity
+        from mtvp_eval.report.figures import design, effects, estimators, money, sensitivity
 
         table = report_table(_TABLE_OF.get(name, name), self.inputs, self.language)
         if table is None or table.frame.empty:
             return Prose(())
-        if name in ("event_study", "trends"):
+        if name in ("event_study", "trends", "robustness"):
             table = table.rows(outcome=outcome or self.inputs.primary_outcome)
-        if name in ("event_study", "event_studies"):
+        if name in ("event_study", "event_studies", "robustness", "estimators"):
             table = table.rows(weighting=self.inputs.headline_weighting)
         draw = {
             "event_study": lambda: effects.event_study(table, percent(self.inputs.level)),
             "event_studies": lambda: effects.event_studies(table, percent(self.inputs.level)),
             "trends": lambda: effects.trends(table, tuple(str(c) for c in self.inputs.cohorts["cohort"])),
             "forest": lambda: effects.forest(table, self.inputs.headline_weighting),
+            "robustness": lambda: estimators.robustness(table, self.inputs.headline_method),
+            "estimators": lambda: estimators.estimators(table, self.inputs.headline_method, _declared(self.inputs)),
             "estimability": lambda: design.estimability(table),
             "parties": lambda: money.parties(table),
             "trend_sensitivity": lambda: sensitivity.trend_sensitivity(
@@ -161,6 +163,13 @@ class Page:
         if name not in draw:
             raise MtvpError(f"There is no figure {name!r}; figures are {', '.join(draw)}.")
         return draw[name]()
+
+
+def _declared(inputs: ReportInputs) -> tuple[str, ...]:
+    """The outcomes of which something is concluded: primary and secondary ones, the primary first."""
+    families = inputs.multiplicity
+    own = families.loc[families["family"].isin(["primary", "secondary"]), "outcome"]
+    return tuple(dict.fromkeys([inputs.primary_outcome, *own]))
 
 
 def _centre(inputs: ReportInputs) -> float:
