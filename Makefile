@@ -36,8 +36,7 @@ notebooks: .venv/.stamp raw/example
 	$(PYTHON) tools/store_notebooks.py
 
 bench: .venv/.stamp
-	$(PYTHON) benchmarks/bench_report.py
-	$(PYTHON) benchmarks/bench_costbenefit.py
+	$(PYTHON) benchmarks/run.py
 
 raw/example raw/small: | .venv/.stamp
 	$(PYTHON) -m mtvp_eval simulate $(@F)
