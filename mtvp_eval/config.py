@@ -11,6 +11,7 @@ from mtvp_eval.clock import quarter
 from mtvp_eval.costbenefit.effects import ALL_INSURERS
 from mtvp_eval.data.cells import ReadingSettings
 from mtvp_eval.errors import CommandError
+from mtvp_eval.estimands.heterogeneity import MODERATORS
 from mtvp_eval.settings import Settings, load_yaml
 
 ESTIMATORS = ("callaway_santanna", "lottery_default")
@@ -42,7 +43,7 @@ class OutcomeChoices:
 
 @dataclass(frozen=True, slots=True)
 class EstimationChoices:
-    """How effects are estimated: fixed before outcomes are read."""
+    """How effects are estimated, and by which properties they may differ: fixed before outcomes are read."""
 
     estimator: str
     method: str
@@ -56,6 +57,7 @@ class EstimationChoices:
     window_first: int | None
     level: float
     seed: int
+    moderators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,7 @@ def _estimation(settings: Settings) -> EstimationChoices:
         window_first=_quarter(settings, "first_quarter"),
         level=settings.number("level", 0.95, 0.5, 0.999),
         seed=settings.integer("seed", 1, low=0),
+        moderators=settings.texts("moderators", (), choices=tuple(MODERATORS)),
     )
 
 

@@ -17,6 +17,7 @@ from mtvp_eval.design.staggered import Comparison, StaggeredDesign
 from mtvp_eval.dictionary.load import load_dictionary, load_programme
 from mtvp_eval.dictionary.schema import Dictionary, Programme
 from mtvp_eval.errors import CommandError
+from mtvp_eval.pipeline.brought import brought
 from mtvp_eval.pipeline.comparison import analysis_panel, compared, lottery_design
 from mtvp_eval.pipeline.draw import DrawEvidence, draw_evidence
 from mtvp_eval.pipeline.effects import Effects, estimate_effects
@@ -43,7 +44,8 @@ class Evaluation:
 
     `everybody` are the practices compared, over all quarters supplied; `panel` is cut to the estimated quarters. `draw`
     is what the record shows of the draw, and `replay` its tests; None where no round was recorded. `participation`
-    holds the frames on uptake, leavers, lineage and interference.
+    holds the frames on uptake, leavers, lineage and interference, `pooling` those on differences between practices
+    and on what the region brings to a pooled estimate.
     """
 
     config: EvaluationConfig
@@ -60,6 +62,7 @@ class Evaluation:
     money: Money
     sensitivity: Sensitivity
     participation: Mapping[str, pd.DataFrame]
+    pooling: Mapping[str, pd.DataFrame]
     provenance: Provenance
 
 
@@ -104,6 +107,8 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
             replay = replay_tests(linked.panel, drawn, draw, effects.outcomes, config)
     with step("asking who took part, left or merged"):
         took_part = participation(extracts, linked, programme, panel, drawn, effects.frame, config)
+    with step("asking what the region brings to many"):
+        brings = brought(extracts, linked, panel, drawn, draw, effects.outcomes, config)
     with step("asking how far the conclusions carry"):
         carry = sensitivity(panel, design, effects.joint, config)
     with step("pricing effects"):
@@ -118,7 +123,7 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
     record = provenance(sources, config.estimation.seed)
     return Evaluation(
         config, dictionary, programme, linked, everybody, panel, design, drawn, draw, effects, replay, money, carry,
-        took_part, record,
+        took_part, brings, record,
     )  # fmt: skip
 
 

@@ -91,7 +91,7 @@ def power_inputs(region: str, data: Path | None = None) -> PowerInputs:
 def region_detectable(
     linked: Linked, dictionary: Dictionary, programme: Programme, config: EvaluationConfig
 ) -> pd.DataFrame:
-    """Return the detectable effect beside each overall estimate: outcome, weighting, mde_immediate, mde_ramp, …
+    """Return the detectable effect beside each estimate: outcome, weighting, estimand, event_time, mde_immediate, …
 
     An empty frame where the draw cannot be replayed: the report then has nothing to print.
     """
@@ -99,8 +99,7 @@ def region_detectable(
         draw = replayable_draw(linked, programme, config)
     except DesignError:
         return _empty()
-    frame = detectable_effects(linked, draw, dictionary, config)
-    return frame[frame["estimand"] == "overall"].drop(columns=["estimand", "event_time"]).reset_index(drop=True)
+    return detectable_effects(linked, draw, dictionary, config)
 
 
 def detectable_effects(
@@ -155,7 +154,7 @@ def detectable_effects(
 def _empty() -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(columns=[name for name in COLUMNS if name not in ("estimand", "event_time")])
+    return pd.DataFrame(columns=list(COLUMNS)).astype({"event_time": "Int64"})
 
 
 def _clean_starts(name: str, clock: IntArray, rounds: int, dictionary: Dictionary) -> list[int] | None:

@@ -9,8 +9,8 @@ from importlib.resources import files
 from mtvp_eval.errors import CommandError
 
 LANGUAGES = ("nl", "en")
-PARTS = ("", "open_data.", "sensitivity.", "lottery.", "uptake.")
-"""Beginnings of the files of texts: every report, open claims data, how far conclusions carry, the draw, uptake."""
+PARTS = ("", "open_data.", "sensitivity.", "lottery.", "uptake.", "regions.")
+"""Beginnings of the files of texts: every report, open claims data, sensitivity, the draw, uptake, many regions."""
 MINUS = "\N{MINUS SIGN}"
 WITHHELD = "\N{BULLET}"
 ABSENT = "\N{EN DASH}"

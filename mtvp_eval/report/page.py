@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from mtvp_eval.errors import MtvpError
-from mtvp_eval.report import money_sentences, sensitivity_sentences, sentences, uptake_sentences
+from mtvp_eval.report import brought_sentences, money_sentences, sensitivity_sentences, sentences, uptake_sentences
 from mtvp_eval.report.catalogue import OF_MONEY, report_table
 from mtvp_eval.report.figure import ReportFigure
 from mtvp_eval.report.inputs import ReportInputs
@@ -33,6 +33,7 @@ SENTENCES = {
     "placebo_year": money_sentences.placebo_year,
     "grey": money_sentences.grey,
     **uptake_sentences.SENTENCES,
+    "heterogeneity": brought_sentences.heterogeneity,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtvp_eval.report.inputs import ReportInputs
-from mtvp_eval.report.labels import interval, number, text
+from mtvp_eval.report.labels import interval, number, term, text
 from mtvp_eval.report.small_groups import shown_effects
 from mtvp_eval.report.tables.effects import decimals
 from mtvp_eval.report.tables.layout import percent
@@ -40,7 +40,14 @@ def _per_quarter(inputs: ReportInputs, language: str) -> list[str]:
         return []
     info = inputs.outcome(inputs.primary_outcome)
     if row["note"]:
-        return [_say("uptake_refused", language, outcome=info.title[language], reason=row["note"])]
+        return [
+            _say(
+                "uptake_refused",
+                language,
+                outcome=info.title[language],
+                reason=term("reason", str(row["note"]), language),
+            )
+        ]
     places = decimals(inputs)[info.id]
     key = {"interval": "uptake_effect"}.get(str(row["shape"]), f"uptake_effect_{row['shape']}")
     words = {
@@ -100,7 +107,7 @@ def interference(inputs: ReportInputs, language: str) -> list[str]:
     if row is None:
         return said
     if row["note"]:
-        return [*said, _say("interference_refused", language, reason=row["note"])]
+        return [*said, _say("interference_refused", language, reason=term("reason", str(row["note"]), language))]
     info = inputs.outcome(inputs.primary_outcome)
     slope = number(float(row["slope"]), language, decimals(inputs)[info.id], signed=True)
     words = {
