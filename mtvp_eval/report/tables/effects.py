@@ -123,8 +123,7 @@ def _beside_event_times(
     frame["note"] = [
         f"{n}; {said}" if n and b else said if b else n for n, b in zip(frame["note"], beyond, strict=True)
     ]
-    gone = frame["withheld"].to_numpy(np.bool_)
-    frame[["detectable", "detectable_ramp"]] = frame[["detectable", "detectable_ramp"]].mask(gone)
+    frame.loc[frame["withheld"].to_numpy(np.bool_), ["detectable", "detectable_ramp"]] = np.nan
     columns = (
         column(name, language, "number", "event_" + name, unit="=unit_text", decimals="decimals",
                tolerance=REPLAY_TOLERANCE)

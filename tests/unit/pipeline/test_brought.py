@@ -1,4 +1,4 @@
-"""What a region brings to many: the recentred effect of its draw, slopes on declared moderators, and reasons for none."""
+"""What a region brings to many: the recentred effect of its draw, slopes on declared moderators, or a reason."""
 
 from dataclasses import replace
 from pathlib import Path
