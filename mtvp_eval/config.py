@@ -11,6 +11,7 @@ from mtvp_eval.clock import quarter
 from mtvp_eval.costbenefit.effects import ALL_INSURERS
 from mtvp_eval.data.cells import ReadingSettings
 from mtvp_eval.errors import CommandError, EstimationError
+from mtvp_eval.estimands.heterogeneity import MODERATORS
 from mtvp_eval.estimators.registry import METHODS, averages
 from mtvp_eval.settings import Settings, load_yaml
 
@@ -39,7 +40,7 @@ class OutcomeChoices:
 
 @dataclass(frozen=True, slots=True)
 class EstimationChoices:
-    """How effects are estimated: fixed before outcomes are read."""
+    """How effects are estimated, and by which properties they may differ: fixed before outcomes are read."""
 
     estimator: str
     method: str
@@ -53,6 +54,7 @@ class EstimationChoices:
     window_first: int | None
     level: float
     seed: int
+    moderators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,7 @@ def _estimation(settings: Settings) -> EstimationChoices:
         window_first=_quarter(settings, "first_quarter"),
         level=settings.number("level", 0.95, 0.5, 0.999),
         seed=settings.integer("seed", 1, low=0),
+        moderators=settings.texts("moderators", (), choices=tuple(MODERATORS)),
     )
 
 

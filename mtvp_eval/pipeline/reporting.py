@@ -81,6 +81,8 @@ def report_inputs(evaluation: Evaluation) -> ReportInputs:
         sensitivity_refused=evaluation.sensitivity.refused,
         draw=_draw(evaluation),
         lottery=lottery_frames(evaluation.draw, evaluation.replay),
+        participation=evaluation.participation,
+        pooling=evaluation.pooling,
         money=money_inputs(evaluation),
         money_refused=evaluation.money.refused,
         headline_method=config.estimation.estimator,

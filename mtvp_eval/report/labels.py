@@ -9,8 +9,8 @@ from importlib.resources import files
 from mtvp_eval.errors import CommandError
 
 LANGUAGES = ("nl", "en")
-PARTS = ("", "open_data.", "sensitivity.", "lottery.", "methods.")
-"""Beginnings of the files of texts: every report, open claims data, how far conclusions carry, the draw, methods."""
+PARTS = ("", "open_data.", "sensitivity.", "lottery.", "methods.", "uptake.", "regions.")
+"""Beginnings of the files of texts, by topic: every report, open claims data, how far conclusions carry, and so on."""
 MINUS = "\N{MINUS SIGN}"
 WITHHELD = "\N{BULLET}"
 ABSENT = "\N{EN DASH}"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 
 from mtvp_eval.errors import MtvpError
-from mtvp_eval.report import money_sentences, sensitivity_sentences, sentences
-from mtvp_eval.report.catalogue import report_table
+from mtvp_eval.report import brought_sentences, money_sentences, sensitivity_sentences, sentences, uptake_sentences
+from mtvp_eval.report.catalogue import OF_MONEY, report_table
 from mtvp_eval.report.figure import ReportFigure
 from mtvp_eval.report.inputs import ReportInputs
 from mtvp_eval.report.labels import text
@@ -32,6 +32,8 @@ SENTENCES = {
     "saving": money_sentences.saving,
     "placebo_year": money_sentences.placebo_year,
     "grey": money_sentences.grey,
+    **uptake_sentences.SENTENCES,
+    "heterogeneity": brought_sentences.heterogeneity,
 }
 
 
@@ -116,7 +118,7 @@ class Page:
     def table(self, name: str, **only: str) -> ReportTable | Prose:
         """Return a table, or those of its rows where columns have the given values; why not, if there is none."""
         made = report_table(name, self.inputs, self.language)
-        if made is None and self.inputs.money is None:
+        if made is None and self.inputs.money is None and name in OF_MONEY:
             return Prose((sentences.say("decision_refused", self.language, reason=self.inputs.money_refused),))
         if made is None or not len(made.frame):
             return Prose((sentences.say("no_rows", self.language),), role="note")
