@@ -9,8 +9,8 @@ from importlib.resources import files
 from mtvp_eval.errors import CommandError
 
 LANGUAGES = ("nl", "en")
-PARTS = ("", "open_data.", "sensitivity.", "lottery.")
-"""Beginnings of the files of texts: every report, open claims data, how far conclusions carry, the draw."""
+PARTS = ("", "money.", "open_data.", "sensitivity.", "lottery.")
+"""Beginnings of the files of texts: every report, money, open claims data, how far conclusions carry, the draw."""
 MINUS = "\N{MINUS SIGN}"
 WITHHELD = "\N{BULLET}"
 ABSENT = "\N{EN DASH}"

@@ -46,13 +46,16 @@ def measure_next(inputs: ReportInputs, language: str) -> list[str]:
         return []
     made = measure_table(inputs, language).frame
     values = made.set_index("name")["value"]
-    all_, again = (euro(float(values[name]), language) for name in ("everything", "as_much_again"))
-    effects = made[(made["kind"] == "effect") & (made["reading"] == "")]
-    if effects.empty:
-        return [say("measure_none", language, everything=all_, again=again)]
-    best = effects.iloc[0]
+    amounts = {
+        word: euro(float(values[name]), language)
+        for word, name in (("everything", "everything"), ("year", "one_more_year"), ("region", "one_more_region"))
+    }
+    single = made[~made["kind"].isin(("all", "data")) & (made["reading"] == "")]
+    if single.empty:
+        return [say("measure_none", language, **amounts)]
+    best = single.iloc[0]
     words = {"name": str(best["name_text"]), "value": euro(float(best["value"]), language)}
-    return [say("measure", language, everything=all_, again=again, **words)]
+    return [say("measure", language, **amounts, **words)]
 
 
 def saving(inputs: ReportInputs, language: str) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from mtvp_eval.errors import MtvpError
-from mtvp_eval.report import money_sentences, sensitivity_sentences, sentences
+from mtvp_eval.report import money_sentences, party_sentences, sensitivity_sentences, sentences
 from mtvp_eval.report.catalogue import report_table
 from mtvp_eval.report.figure import ReportFigure
 from mtvp_eval.report.inputs import ReportInputs
@@ -32,6 +32,10 @@ SENTENCES = {
     "saving": money_sentences.saving,
     "placebo_year": money_sentences.placebo_year,
     "grey": money_sentences.grey,
+    "uncertainty": party_sentences.uncertainty,
+    "parties": party_sentences.parties,
+    "returns": party_sentences.returns,
+    "funding": party_sentences.funding,
 }
 
 
