@@ -94,7 +94,7 @@ def _assumed_price(line: LedgerLine, scenario: Scenario) -> bool:
         return price.evidence is Evidence.ASSUMED
     if not isinstance(price, TablePrice):
         return False
-    return any(row.item == price.item and row.evidence is Evidence.ASSUMED for row in scenario.supplied)
+    return any(row.item == price.item and row.evidence is Evidence.ASSUMED for row in scenario.supplied_observed())
 
 
 def tornado(

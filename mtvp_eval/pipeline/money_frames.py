@@ -19,7 +19,7 @@ from mtvp_eval.pipeline.money_beside import Beside
 from mtvp_eval.pipeline.money_decision import contract, measure_next, observed_quarters, saving
 from mtvp_eval.pipeline.money_parties import capacity_frame, funding, parties, returns, spread_frame
 from mtvp_eval.pipeline.pricing import Variant
-from mtvp_eval.report.inputs import InsurerPage, MoneyInputs, Priced, page_frame
+from mtvp_eval.report.inputs import MONEY_FRAMES, InsurerPage, MoneyInputs, Priced, page_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,21 +200,23 @@ def _assumptions(result: NetBenefit, spread: Spread) -> pd.DataFrame:
     """Amounts and shares nobody measured, one row each: ``inputs.<item>.<year>`` or ``line <id>.<share>``."""
     import pandas as pd
 
-    supplied = result.scenario.supplied
+    supplied, observed = result.scenario.supplied, result.scenario.supplied_observed()
     rows: list[tuple[Any, ...]] = []
     for row in supplied:
         years = f".{row.valid_from.year}" if row.valid_to and row.valid_from.year == row.valid_to.year else ""
         varied = any(_priced_by(line, row.item) and line.id in spread.price for line in result.ledger.lines)
-        rows.append((f"inputs.{row.item}{years}", row.value, row.unit, row.evidence.value, row.source, varied))
+        rows.append(
+            (f"inputs.{row.item}{years}", row.value, row.unit, row.evidence.value, row.source, varied, row in observed)
+        )
     for a in (a for a in result.assumptions if not a.where.startswith("inputs.")):
         share, _, value = a.what.partition(" ")
         line = a.where.removeprefix("line ")
         if share in _SHARES:
             varied = line in getattr(spread, share, ())
-            rows.append((f"{a.where}.{share}", _share(value), "", "assumed", a.source, varied))
+            rows.append((f"{a.where}.{share}", _share(value), "", "assumed", a.source, varied, True))
         elif line not in {row.item for row in supplied}:
-            rows.append((a.where, a.what, "", "assumed", a.source, line in spread.price))
-    return pd.DataFrame(rows, columns=["item", "value", "unit", "evidence", "source", "varied"])
+            rows.append((a.where, a.what, "", "assumed", a.source, line in spread.price, True))
+    return pd.DataFrame(rows, columns=list(MONEY_FRAMES["assumptions"]))
 
 
 def _priced_by(line: LedgerLine, item: str) -> bool:

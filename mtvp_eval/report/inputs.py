@@ -65,7 +65,7 @@ MONEY_FRAMES: dict[str, tuple[str, ...]] = {
         *("wrong_pocket", "side_payment"),
     ),
     "break_even": ("year", "break_even", "ci_low", "ci_high", "low_effects", "high_effects", "paid"),
-    "assumptions": ("item", "value", "unit", "evidence", "source", "varied"),
+    "assumptions": ("item", "value", "unit", "evidence", "source", "varied", "observed"),
 }
 """Columns of each frame of `MoneyInputs`."""
 
@@ -165,8 +165,8 @@ class MoneyInputs:
     `low_effects` and `high_effects` are the interval of the effects alone, every other interval holds what else is
     uncertain too; `drawn_apart` says that the inputs of one kind were declared independent of each other.
     `result` is the net benefit itself, of which the ledger sheet with live formulas is made.
-    An assumption is `varied` when the intervals let it vary; its `value` is a number or words, its `item`
-    ``inputs.<item>.<year>``, ``line <id>`` or another key.
+    An assumption is `varied` when the intervals let it vary, `observed` when the headline uses it; its `value` is a
+    number or words, its `item` ``inputs.<item>.<year>``, ``line <id>`` or another key.
     """
 
     perspectives: pd.DataFrame

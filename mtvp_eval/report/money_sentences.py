@@ -121,7 +121,7 @@ def grey(inputs: ReportInputs, language: str) -> list[str]:
 
 def _assumed(money: MoneyInputs, language: str) -> list[str]:
     """Name every assumed amount and share with its size."""
-    frame = money.assumptions[money.assumptions["evidence"] == "assumed"]
+    frame = money.assumptions[(money.assumptions["evidence"] == "assumed") & money.assumptions["observed"].astype(bool)]
     items = [
         " ".join(
             part

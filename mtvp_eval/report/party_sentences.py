@@ -9,7 +9,9 @@ from mtvp_eval.report.labels import euro, joined, number, term, text
 from mtvp_eval.report.sentences import say
 from mtvp_eval.report.tables.layout import percent
 from mtvp_eval.report.tables.money import assumption
-from mtvp_eval.report.tables.returns import spread as spread_table
+
+_OBSERVED_KINDS = ("price", "cashable", "avoidable", "lag")
+"""What can vary within the observed years; decay and take-up begin after them."""
 
 
 def uncertainty(inputs: ReportInputs, language: str) -> list[str]:
@@ -18,11 +20,9 @@ def uncertainty(inputs: ReportInputs, language: str) -> list[str]:
     if page is None or money is None:
         return []
     said = []
-    if page.spread.empty:
+    if page.spread[page.spread["kind"].isin(_OBSERVED_KINDS)].empty:
         said.append(say("uncertainty_none", language))
     else:
-        rows = spread_table(inputs, language).frame
-        items = [f"{row.line_text} ({row.kind_text}, {row.size_text})" for row in rows.itertuples()]
         insurer = money.perspectives.set_index("perspective").loc["insurer"]
         shown = text(
             "range",
@@ -31,21 +31,28 @@ def uncertainty(inputs: ReportInputs, language: str) -> list[str]:
             high=euro(float(insurer["high_effects"]), language, 2),
         )
         how = text("spread.independent" if money.drawn_apart else "spread.common", language)
-        words = {
-            "items": joined(items, language),
-            "dependence": how,
-            "range": shown,
-            "level": percent(inputs.level),
-        }
+        items = joined(_varied(page, language), language)
+        words = {"items": items, "dependence": how, "range": shown, "level": percent(inputs.level)}
         said.append(say("uncertainty", language, **words))
     if money.result is not None and money.result.effects.assumed_independent:
         said.append(say("uncertainty_independent", language))
     frame = money.assumptions
-    fixed = frame[(frame["evidence"] == "assumed") & ~frame["varied"].astype(bool)]
+    fixed = frame[(frame["evidence"] == "assumed") & frame["observed"].astype(bool) & ~frame["varied"].astype(bool)]
     if not fixed.empty:
         names = list(dict.fromkeys(assumption(str(item), language) for item in fixed["item"]))
         said.append(say("uncertainty_known", language, items=joined(names, language)))
     return said
+
+
+def _varied(page: InsurerPage, language: str) -> list[str]:
+    """The inputs that vary in the observed years, a kind with its lines: ``amount (outlay, fee)``."""
+    found = []
+    for kind in _OBSERVED_KINDS:
+        lines = page.spread.loc[page.spread["kind"] == kind, "line"]
+        if not lines.empty:
+            names = [term("line", term("item", str(line), language), language) for line in lines]
+            found.append(f"{term('spread_kind', kind, language)} ({', '.join(names)})")
+    return found
 
 
 def parties(inputs: ReportInputs, language: str) -> list[str]:
@@ -80,7 +87,7 @@ def parties(inputs: ReportInputs, language: str) -> list[str]:
     if not flagged.empty:
         names = joined([term("party", str(party), language) for party in flagged["party"]], language)
         said.append(say("wrong_pocket", language, parties=names[:1].upper() + names[1:]))
-    return said
+    return [" ".join(said)]
 
 
 def returns(inputs: ReportInputs, language: str) -> list[str]:
@@ -98,7 +105,7 @@ def returns(inputs: ReportInputs, language: str) -> list[str]:
         if math.isfinite(row.net_ratio):
             key = "return_ratio" if row.net_ratio >= 0 else "return_rise"
             said.append(say(key, language, ratio=euro(abs(float(row.net_ratio)), language, 2)))
-    return said
+    return [" ".join(said)] if said else []
 
 
 def funding(inputs: ReportInputs, language: str) -> list[str]:
@@ -131,7 +138,7 @@ def funding(inputs: ReportInputs, language: str) -> list[str]:
             for name, column in (("practice", "gp_practice"), ("insurer", "insurer"))
         }
         said.append(say("income_fixed", language, **both))
-    return said
+    return [" ".join(said)]
 
 
 def _page(inputs: ReportInputs) -> InsurerPage | None:

@@ -105,7 +105,8 @@ def when(money: MoneyInputs, language: str) -> str:
 def assumed(money: MoneyInputs, language: str) -> list[str]:
     """Name the amounts that nobody observed or agreed."""
     frame = money.assumptions
-    found = (str(item) for item in frame.loc[frame["evidence"] == "assumed", "item"])
+    used = (frame["evidence"] == "assumed") & frame["observed"].astype(bool)
+    found = (str(item) for item in frame.loc[used, "item"])
     # the years of one amount are one item; the shares of one line are several
     named = (".".join(item.split(".")[:2]) if item.startswith("inputs.") else item for item in found)
     items = list(dict.fromkeys(assumption(item, language) for item in named))

@@ -270,8 +270,24 @@ def made_money() -> MoneyInputs:
     )
     assumptions = pd.DataFrame(
         [
-            ("Fee per registered patient", 2.88, "EUR per quarter", "contract", "Menzis, 28 February 2023", False),
-            ("Fee of the regional organisation", 0.50, "EUR per patient per quarter", "assumed", "invented", False),
+            (
+                "Fee per registered patient",
+                2.88,
+                "EUR per quarter",
+                "contract",
+                "Menzis, 28 February 2023",
+                False,
+                True,
+            ),
+            (
+                "Fee of the regional organisation",
+                0.50,
+                "EUR per patient per quarter",
+                "assumed",
+                "invented",
+                False,
+                True,
+            ),
         ],
         columns=list(MONEY_FRAMES["assumptions"]),
     )
