@@ -21,7 +21,13 @@ def hospital(inputs: ReportInputs, language: str) -> list[str]:
     amounts = {name: euro(abs(float(total[name])), language) for name in ("full_value", "revenue_loss", "cost_avoided")}
     left = "stays" if total["stranded"] > 0 else "gained" if total["stranded"] < 0 else "even"
     rest = say(f"hospital_{left}", language, amount=euro(abs(float(total["stranded"])), language))
-    return [say("hospital_fall" if falls else "hospital_rise", language, rest=rest, **amounts)]
+    said = say("hospital_fall" if falls else "hospital_rise", language, rest=rest, **amounts)
+    money = inputs.money
+    mine = None if money is None else money.parties[money.parties["party"] == "hospital"]
+    if mine is None or mine.empty or mine["low"].iloc[0] == mine["high"].iloc[0]:
+        return [said]
+    words = {name: euro(float(mine[name].iloc[0]), language) for name in ("low", "high")}
+    return [f"{said} {say('hospital_interval', language, level=percent(inputs.level), **words)}"]
 
 
 def contract(inputs: ReportInputs, language: str) -> list[str]:

@@ -58,7 +58,7 @@ def parties(money: MoneyInputs, language: str, level: float) -> ReportTable:
         column("interval", language, "interval", level=level, low="low", high="high"),
         Column("percent", column("probability_positive", language).label, "number", unit="%"),
         column("side_payment", language, "number", unit=euro, signed=True),
-        column("flag", language, label="note"),
+        column("flag", language, label="wrong_pocket"),
     )
     return table("parties", frame, columns, ("party",), language)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mtvp_eval.report.inputs import ReportInputs
@@ -38,30 +40,21 @@ def returns(inputs: ReportInputs, language: str) -> ReportTable:
 def funding(inputs: ReportInputs, language: str) -> ReportTable:
     """Return what practices and the insurer keep under each form of payment, per enrolled patient per year."""
     frame = page_of(inputs).funding.reset_index(drop=True)
-    own = frame["group"] == "funding_own"
     frame = frame.assign(
         scenario_text=[
-            str(name) if mine else term("scenario", str(form), language)
-            for name, form, mine in zip(frame["scenario"], frame["form"], own, strict=True)
-        ],
-        form_text=[
-            term("scenario", str(form), language) if mine else text("funding.as_fee", language)
-            for form, mine in zip(frame["form"], own, strict=True)
-        ],
+            term("scenario", str(form), language) + (f": {name}" if group == "funding_own" else "")
+            for name, form, group in zip(frame["scenario"], frame["form"], frame["group"], strict=True)
+        ]
     )
-    euro = text("unit.eur_patient_year", language)
+    money: dict[str, Any] = {"decimals": 2, "signed": True, "unit": text("unit.eur", language)}
     bought = [name for name in ("fte", "minutes") if np.isfinite(frame[name].to_numpy(dtype=float)).any()]
     columns = (
         Column("scenario_text", column("form", language).label),
-        *(
-            column(name, language, "number", unit=euro, decimals=2, signed=True, label=label)
-            for name, label in (("payment", "payment"), ("claims", "claims"), ("outlay", "outlay"))
-        ),
-        column("gp_practice", language, "number", unit=euro, decimals=2, signed=True, low="low", high="high"),
+        *(column(name, language, "number", **money) for name in ("payment", "claims", "outlay")),
+        column("gp_practice", language, "number", low="low", high="high", **money),
         column("interval", language, "interval", level=inputs.level, decimals=2, low="low", high="high"),
-        column("insurer", language, "number", unit=euro, decimals=2, signed=True),
+        column("insurer", language, "number", **money),
         *(column(name, language, "number", decimals=2) for name in bought),
-        Column("form_text", column("amount_of", language).label),
     )
     return table("funding", frame, columns, ("group", "scenario"), language)
 
