@@ -92,7 +92,8 @@ class MoneyChoices:
     """What turns effects into euros; `inputs` are amounts that no published table gives.
 
     `insured_of` is `all`, or the UZOVI number of the one insurer whose insured are counted. `spread` (see
-    `read_spread`) is what is uncertain beside the effects. Extrapolations never enter the headline.
+    `read_spread`) is what is uncertain beside the effects, `funding` (see `read_funding`) forms of payment with the
+    region's own amounts. Extrapolations never enter the headline.
     """
 
     ledger: str
@@ -105,6 +106,7 @@ class MoneyChoices:
     baseline: BaselineCost | None
     extrapolations: tuple[Extrapolation, ...]
     capacity: CapacityChoices | None
+    funding: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,7 @@ def _money(settings: Settings) -> MoneyChoices:
         baseline=_baseline(settings.section("baseline_total_cost")) if settings.has("baseline_total_cost") else None,
         extrapolations=_extrapolations(settings),
         capacity=_capacity(settings.section("capacity")) if settings.has("capacity") else None,
+        funding=_mapping(settings, "funding"),
     )
 
 

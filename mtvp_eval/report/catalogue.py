@@ -7,7 +7,18 @@ from collections.abc import Callable, Mapping
 from mtvp_eval.errors import MtvpError
 from mtvp_eval.report.inputs import MoneyInputs, ReportInputs
 from mtvp_eval.report.table import ReportTable
-from mtvp_eval.report.tables import brought, data, design, effects, insurer_page, lottery, money, sensitivity, uptake
+from mtvp_eval.report.tables import (
+    brought,
+    data,
+    design,
+    effects,
+    insurer_page,
+    lottery,
+    money,
+    returns,
+    sensitivity,
+    uptake,
+)
 from mtvp_eval.report.tables.checklist import checklist
 
 EVALUATION: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
@@ -52,6 +63,9 @@ PAGE: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "scenarios": insurer_page.scenarios,
     "extrapolations": insurer_page.extrapolations,
     "capacity": insurer_page.capacity,
+    "returns": returns.returns,
+    "funding": returns.funding,
+    "spread": returns.spread,
 }
 NAMES = (
     *EVALUATION,

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from html import escape
 
 from mtvp_eval.errors import MtvpError
-from mtvp_eval.report import brought_sentences, money_sentences, sensitivity_sentences, sentences, uptake_sentences
+from mtvp_eval.report import (
+    brought_sentences,
+    money_sentences,
+    party_sentences,
+    sensitivity_sentences,
+    sentences,
+    uptake_sentences,
+)
 from mtvp_eval.report.catalogue import OF_MONEY, report_table
 from mtvp_eval.report.figure import ReportFigure
 from mtvp_eval.report.inputs import ReportInputs
@@ -34,6 +41,10 @@ SENTENCES = {
     "grey": money_sentences.grey,
     **uptake_sentences.SENTENCES,
     "heterogeneity": brought_sentences.heterogeneity,
+    "uncertainty": party_sentences.uncertainty,
+    "parties": party_sentences.parties,
+    "returns": party_sentences.returns,
+    "funding": party_sentences.funding,
 }
 
 
