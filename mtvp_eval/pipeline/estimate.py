@@ -161,7 +161,7 @@ def estimate(spec_path: Path, out: Path | None = None) -> str:
     return "\n".join([table_of(records), *(f"Note: {text}" for text in dict.fromkeys(said))])
 
 
-def _fitted(asked: Asked, interval: str) -> registry.Found:
+def _fitted(asked: Asked, interval: str) -> Found:
     """Return the effects of a fit with the variance that the interval asked for rests on."""
     effects = asked.fit()
     return registry.published(asked.name, effects) if interval == "default" else corrected(effects, interval)
