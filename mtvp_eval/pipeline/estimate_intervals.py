@@ -14,6 +14,7 @@ from mtvp_eval.design.staggered import StaggeredDesign
 from mtvp_eval.errors import CommandError, EstimationError
 from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.estimators import registry
+from mtvp_eval.estimators.method import Choices, Found
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.inference.cluster_robust import Kind, LeastSquares, cluster_robust, deletion_covariance, two_way_rows
 from mtvp_eval.inference.score_bootstrap import score_bootstrap
@@ -38,18 +39,18 @@ class Asked:
     design: StaggeredDesign
     outcome: str
     estimands: Sequence[str]
-    choices: registry.Choices
+    choices: Choices
     remade: Callable[[Panel], StaggeredDesign]
 
-    def fit(self) -> registry.Found:
+    def fit(self) -> Found:
         """Return the effects with their own default variance."""
         return registry.run(self.name, self.panel, self.design, self.outcome, self.estimands, self.choices)
 
 
-def refuse_interval(interval: str, name: str, estimands: Sequence[str], choices: registry.Choices) -> list[str]:
+def refuse_interval(interval: str, name: str, estimands: Sequence[str], choices: Choices) -> list[str]:
     """Return every reason why a method has no such interval; empty if it has.
 
-    >>> refuse_interval("wild", "sun_abraham", ["overall"], registry.Choices())
+    >>> refuse_interval("wild", "sun_abraham", ["overall"], Choices())
     ['interval wild was tried for callaway_santanna and twfe only; use hc2, cr1 or cr3 for sun_abraham']
     """
     if interval == "cr2" and (name != "twfe" or tuple(estimands) != ("overall",) or choices.covariates):
@@ -61,9 +62,7 @@ def refuse_interval(interval: str, name: str, estimands: Sequence[str], choices:
     return []
 
 
-def with_interval(
-    records: list[dict[str, Any]], effects: registry.Found, interval: str, asked: Asked, level: float
-) -> None:
+def with_interval(records: list[dict[str, Any]], effects: Found, interval: str, asked: Asked, level: float) -> None:
     """Put the interval asked for into the records of a fit, in place of its default.
 
     Raises
@@ -88,14 +87,14 @@ def with_interval(
         _wild_scores(records, effects, asked, level)
 
 
-def corrected(effects: registry.Found, interval: str) -> registry.Found:
+def corrected(effects: Found, interval: str) -> Found:
     """Return effects with the correction that an interval is named after; others as they are."""
     if interval in _CORRECTIONS and isinstance(effects, EffectEstimates):
         return effects.with_correction(_CORRECTIONS[interval])
     return effects
 
 
-def _left_out(effects: registry.Found, asked: Asked, level: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _left_out(effects: Found, asked: Asked, level: float) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return errors, degrees of freedom and intervals from refits without one cluster at a time."""
     from scipy.stats import t
 

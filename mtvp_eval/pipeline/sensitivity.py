@@ -43,7 +43,7 @@ class Sensitivity:
 
     `families` has a row an outcome: outcome, estimand, p, p_adjusted, family, adjustment. `trends` has a row a
     restriction and bound for the primary outcome: outcome, estimand, restriction, mbar, low, high, open_end, breakdown.
-    `pretrends` has a row a power: outcome, power, slope a quarter that a test before entry finds with it, bias of the
+    `pretrends` has a row a power: outcome, power, drift a quarter that a test before entry finds with it, bias of the
     mean effect, the same once the test is passed, and quarters tested.
     `refused` says why a part is missing; `notes` what to know.
     """
@@ -148,7 +148,7 @@ def _pretrends(study: HonestStudy, config: EvaluationConfig, rng: np.random.Gene
 def _pretrends_frame(rows: list[tuple[object, ...]]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(rows, columns=["outcome", "power", "slope", "bias", "bias_if_passed", "quarters"])
+    return pd.DataFrame(rows, columns=["outcome", "power", "drift", "bias", "bias_if_passed", "quarters"])
 
 
 def _smooth(study: HonestStudy, post: FloatArray, level: float, error: float) -> Callable[[float], RobustInterval]:

@@ -77,7 +77,7 @@ def pretrends(inputs: ReportInputs, language: str) -> list[str]:
     return [
         _say(
             "pretrend", language, outcome=info.title[language], unit=info.unit[language], n=int(row["quarters"]),
-            power=number(100 * row["power"], language), slope=number(row["slope"], language, places),
+            power=number(100 * row["power"], language), drift=number(row["drift"], language, places),
             bias=number(row["bias"], language, places), passed=number(row["bias_if_passed"], language, places),
         )
     ]  # fmt: skip

@@ -106,8 +106,11 @@ def when(money: MoneyInputs, language: str) -> str:
 def assumed(money: MoneyInputs, language: str) -> list[str]:
     """Name the amounts that nobody observed or agreed."""
     frame = money.assumptions
-    found = (assumption(str(i), language) for i in frame.loc[frame["evidence"] == "assumed", "item"])
-    items = list(dict.fromkeys(item.split(" (")[0] for item in found))
+    used = (frame["evidence"] == "assumed") & frame["observed"].astype(bool)
+    found = (str(item) for item in frame.loc[used, "item"])
+    # the years of one amount are one item; the shares of one line are several
+    named = (".".join(item.split(".")[:2]) if item.startswith("inputs.") else item for item in found)
+    items = list(dict.fromkeys(assumption(item, language) for item in named))
     if not items:
         return []
     return [say("assumed", language, items=joined(items, language))]

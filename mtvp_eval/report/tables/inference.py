@@ -74,7 +74,7 @@ def pretrend_power(inputs: ReportInputs, language: str) -> ReportTable:
         Column("percent", text("column.power", language), "number", decimals=0),
         *(
             column(name, language, "number", unit="=unit_text", decimals="decimals", tolerance=_DRAWN)
-            for name in ("slope", "bias", "bias_if_passed")
+            for name in ("drift", "bias", "bias_if_passed")
         ),
         Column("unit_text", text("column.unit", language)),
     )

@@ -26,7 +26,7 @@ def with_choices(**changes):
     made = made_inputs()
     pre = pd.DataFrame(
         [(made.primary_outcome, p, s, 2 * s, 1.9 * s, 5) for p, s in ((0.5, 1.5), (0.8, 2.5))],
-        columns=["outcome", "power", "slope", "bias", "bias_if_passed", "quarters"],
+        columns=["outcome", "power", "drift", "bias", "bias_if_passed", "quarters"],
     )
     shown = [o.id for o in made.outcomes]
     return replace(made, intervals=choices(shown, **changes), pretrend_power=pre)
@@ -85,7 +85,7 @@ def test_the_power_of_the_pre_test_is_said_at_the_larger_chance():
     inputs = with_choices()
     assert "80%" in pretrends(inputs, "en")[0]
     published = {n.id: n.value for n in Page(inputs, "en").table("pretrend_power").numbers()}
-    assert published["pretrend_power/0.5/slope"] == 1.5
+    assert published["pretrend_power/0.5/drift"] == 1.5
     assert published["pretrend_power/0.8/bias_if_passed"] == pytest.approx(4.75)
 
 
