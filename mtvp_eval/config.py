@@ -10,13 +10,11 @@ from typing import Any
 from mtvp_eval.clock import quarter
 from mtvp_eval.costbenefit.effects import ALL_INSURERS
 from mtvp_eval.data.cells import ReadingSettings
-from mtvp_eval.errors import CommandError
+from mtvp_eval.errors import CommandError, EstimationError
+from mtvp_eval.estimands.heterogeneity import MODERATORS
+from mtvp_eval.estimators.registry import METHODS, averages
 from mtvp_eval.settings import Settings, load_yaml
 
-ESTIMATORS = ("callaway_santanna", "lottery_default")
-"""Estimators that may be the headline."""
-SENSITIVITY = ("callaway_santanna", "lottery", "lottery_default", "lottery_weighted", "lottery_efficient")
-"""Estimators that may stand beside it."""
 COVARIATES = ("log_list_size", "deprivation", "opslag_share", "urbanicity")
 
 
@@ -42,7 +40,7 @@ class OutcomeChoices:
 
 @dataclass(frozen=True, slots=True)
 class EstimationChoices:
-    """How effects are estimated: fixed before outcomes are read."""
+    """How effects are estimated, and by which properties they may differ: fixed before outcomes are read."""
 
     estimator: str
     method: str
@@ -56,6 +54,7 @@ class EstimationChoices:
     window_first: int | None
     level: float
     seed: int
+    moderators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,19 +197,31 @@ def _estimation(settings: Settings) -> EstimationChoices:
     if first is not None and last is not None and not first < 0 <= last:
         settings.note("event_first must be negative and event_last zero or more")
     return EstimationChoices(
-        estimator=settings.text("estimator", "callaway_santanna", choices=ESTIMATORS),
+        estimator=_headline(settings),
         method=settings.text("method", "dr", choices=("dr", "reg", "ipw")),
         comparison=settings.text("comparison", "not_yet_enrolled", choices=("not_yet_enrolled", "never_enrolled")),
         covariates=settings.texts("covariates", ("log_list_size",), choices=COVARIATES),
         anticipation=settings.integer("anticipation", 0, low=0),
         min_comparison=settings.integer("min_comparison", 5, low=2),
-        sensitivity=settings.texts("sensitivity", (), choices=SENSITIVITY),
+        sensitivity=settings.texts("sensitivity", (), choices=METHODS),
         event_first=first,
         event_last=last,
         window_first=_quarter(settings, "first_quarter"),
         level=settings.number("level", 0.95, 0.5, 0.999),
         seed=settings.integer("seed", 1, low=0),
+        moderators=settings.texts("moderators", (), choices=tuple(MODERATORS)),
     )
+
+
+def _headline(settings: Settings) -> str:
+    """Take a method that gives effects by cohort and quarter; totals in euro and averages follow from them."""
+    name = settings.text("estimator", "callaway_santanna", choices=METHODS)
+    if name in METHODS:
+        try:
+            averages(name)
+        except EstimationError as error:
+            settings.note(f"estimator {name} cannot be the headline: {error} Name it under sensitivity")
+    return name
 
 
 def _quarter(settings: Settings, key: str) -> int | None:

@@ -209,12 +209,13 @@ class StaggeredDesign:
 
     def identified_cells(self, base: BasePeriod = BasePeriod.VARYING) -> tuple[Cell, ...]:
         """Return the cells (cohort, period) with a base period and a comparison, in order; never the base itself."""
-        return tuple(
-            (int(g), int(t))
-            for g in self.cohorts[:-1]
-            for t in self.clock
-            if self.base_period(int(g), int(t), base) != t and self.comparison_cohorts(int(g), int(t), base).any()
-        )
+        universal = np.searchsorted(self.clock + self.anticipation, self.cohorts[:-1])[:, None] - 1
+        place = np.arange(len(self.clock))
+        lead = self.clock < self.cohorts[:-1, None] - self.anticipation
+        start = np.where(lead & (BasePeriod(base) == BasePeriod.VARYING), place - 1, universal)
+        # The control-only cohort is the last to enroll: where anybody compares, it does.
+        found = (start >= 0) & (start != place) & self.usable
+        return tuple((int(self.cohorts[j]), int(self.clock[k])) for j, k in np.argwhere(found))
 
     def post_cells(self) -> tuple[Cell, ...]:
         """Return the identified cells at or after entry."""

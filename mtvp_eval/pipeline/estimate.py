@@ -17,6 +17,7 @@ from mtvp_eval.errors import CommandError, DataError, DataWarning
 from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.estimators import registry
 from mtvp_eval.estimators.doubly_robust import Adjustment
+from mtvp_eval.estimators.method import ESTIMANDS, Choices, Found
 from mtvp_eval.settings import Settings, load_yaml
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class EstimateSpec:
     weight: str | None
     cluster: str | None
     level: float
-    choices: registry.Choices
+    choices: Choices
 
     @classmethod
     def read(cls, path: Path) -> EstimateSpec:
@@ -63,7 +64,7 @@ class EstimateSpec:
     def _take(cls, settings: Settings, folder: Path) -> EstimateSpec:
         estimator = settings.text("estimator", choices=registry.METHODS)
         known = registry.METHODS.get(estimator)
-        estimands = settings.texts("estimands", None, choices=registry.ESTIMANDS)
+        estimands = settings.texts("estimands", None, choices=ESTIMANDS)
         if estimands is None:
             estimands = tuple(e for e in DEFAULT_ESTIMANDS if known is None or e in known.estimands)
         data = settings.text("data")
@@ -83,7 +84,7 @@ class EstimateSpec:
             weight=weight,
             cluster=settings.text("cluster", None),
             level=settings.number("level", 0.95, 0.5, 0.999),
-            choices=registry.Choices(
+            choices=Choices(
                 covariates=settings.texts("covariates", ()),
                 weighting=Weighting.PATIENT if weight else Weighting.PRACTICE,
                 exposure=settings.text("exposure", None),
@@ -209,7 +210,7 @@ def _as_dates(column: pd.Series) -> pd.Series:
     return pd.to_datetime(column, errors="coerce")
 
 
-def records_of(effects: registry.Found, level: float) -> list[dict[str, Any]]:
+def records_of(effects: Found, level: float) -> list[dict[str, Any]]:
     """Return one record an estimand; coordinates where they apply, null where there is no standard error."""
     records = []
     for row in effects.to_frame(level).to_dict("records"):

@@ -14,17 +14,9 @@ from mtvp_eval.data.panel import Panel
 from mtvp_eval.errors import MtvpError
 from mtvp_eval.pipeline.cost_totals import by_method, placebo_year
 from mtvp_eval.pipeline.insured import Counted
+from mtvp_eval.pipeline.methods import ALWAYS, can_be_priced
 from mtvp_eval.pipeline.money_funding import forms_of_payment
 from mtvp_eval.pipeline.pricing import BASELINE_QUARTERS, Pricing, Variant, cost_before
-
-METHODS = (
-    "callaway_santanna",
-    "callaway_santanna_unadjusted",
-    "callaway_santanna_regression",
-    "callaway_santanna_weighting",
-    "lottery",
-    "lottery_default",
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +88,10 @@ def _placebo(
 
 
 def _methods(config: EvaluationConfig, pricing: Pricing, whose: Counted, names: tuple[str, ...]) -> Iterator[Variant]:
-    for method in (name for name in METHODS if name != config.estimation.estimator):
+    given = config.estimation
+    for method in dict.fromkeys((*ALWAYS, "lottery_default", *given.sensitivity)):
+        if method == given.estimator or not can_be_priced(method):
+            continue
         try:
             yield Variant("method", method, pricing.net_benefit(*by_method(whose, names, config.estimation, method)))
         except MtvpError as error:

@@ -138,7 +138,7 @@ def spread_frame(result: NetBenefit, spread: Spread) -> pd.DataFrame:
     for line in spread.lag:
         rows.append(("lag", line, np.nan, "ledger" if "lag" in own.get(line, {}) else "question"))
     if spread.decay is not None:
-        rows.append(("decay", "effects", spread.decay[1], "question"))
+        rows.append(("decay", "all_effects", spread.decay[1], "question"))
     if spread.uptake:
         rows.append(("uptake", "patients", spread.uptake, "question"))
     return page_frame("spread", rows)

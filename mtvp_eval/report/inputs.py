@@ -198,10 +198,11 @@ class ReportInputs:
     Frames have at least the columns of `FRAMES`. Cohorts and periods are labels (``2023Q2``); the cohort that never
     enters is ``never``. `identified_by` of a cell is ``lottery``, ``trends`` or ``none`` (with `reason`). `effects`
     holds every estimand of every outcome in both weightings; `band_low`, `band_high` are simultaneous over the event
-    times of one outcome. `draw` declares the rules of the draw, term -> value; `lottery` holds
-    the frames of `tables.lottery`, none where no draw was recorded; `manifest` is the byte-stable part of
-    the provenance; `money` is None when `money_refused` says why. `checklist` holds the reporting checklist for
-    economic evaluations: number, topic, ask, topic_nl, ask_nl, place (a heading of the report, or empty: not reported).
+    times of one outcome. `draw` declares the rules of the draw, term -> value; `lottery` holds the frames of
+    `tables.lottery`, none where no draw was recorded; `participation` those of `tables.uptake`; `manifest` is the
+    byte-stable part of the provenance; `money` is None when `money_refused` says why. `pooling` holds the frames of
+    `tables.brought`. `checklist` holds the reporting checklist for economic evaluations: number, topic, ask, topic_nl,
+    ask_nl, place (a heading of the report, or empty: not reported).
 
     Raises
     ------
@@ -229,6 +230,8 @@ class ReportInputs:
     sensitivity_refused: str = ""
     draw: Mapping[str, str] = field(default_factory=dict)
     lottery: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    participation: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    pooling: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     money: MoneyInputs | None = None
     money_refused: str = ""
     headline_method: str = "callaway_santanna"

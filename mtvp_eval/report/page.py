@@ -7,8 +7,15 @@ from dataclasses import dataclass
 from html import escape
 
 from mtvp_eval.errors import MtvpError
-from mtvp_eval.report import money_sentences, party_sentences, sensitivity_sentences, sentences
-from mtvp_eval.report.catalogue import report_table
+from mtvp_eval.report import (
+    brought_sentences,
+    money_sentences,
+    party_sentences,
+    sensitivity_sentences,
+    sentences,
+    uptake_sentences,
+)
+from mtvp_eval.report.catalogue import OF_MONEY, report_table
 from mtvp_eval.report.figure import ReportFigure
 from mtvp_eval.report.inputs import ReportInputs
 from mtvp_eval.report.labels import text
@@ -32,6 +39,8 @@ SENTENCES = {
     "saving": money_sentences.saving,
     "placebo_year": money_sentences.placebo_year,
     "grey": money_sentences.grey,
+    **uptake_sentences.SENTENCES,
+    "heterogeneity": brought_sentences.heterogeneity,
     "uncertainty": party_sentences.uncertainty,
     "parties": party_sentences.parties,
     "returns": party_sentences.returns,
@@ -39,7 +48,7 @@ SENTENCES = {
 }
 
 
-_TABLE_OF = {"forest": "headline", "event_studies": "event_study"}
+_TABLE_OF = {"forest": "headline", "event_studies": "event_study", "estimators": "robustness"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +129,7 @@ class Page:
     def table(self, name: str, **only: str) -> ReportTable | Prose:
         """Return a table, or those of its rows where columns have the given values; why not, if there is none."""
         made = report_table(name, self.inputs, self.language)
-        if made is None and self.inputs.money is None:
+        if made is None and self.inputs.money is None and name in OF_MONEY:
             return Prose((sentences.say("decision_refused", self.language, reason=self.inputs.money_refused),))
         if made is None or not len(made.frame):
             return Prose((sentences.say("no_rows", self.language),), role="note")
@@ -141,20 +150,22 @@ class Page:
         MtvpError
             If there is no such figure.
         """
-        from mtvp_eval.report.figures import design, effects, money, sensitivity
+        from mtvp_eval.report.figures import design, effects, estimators, money, sensitivity
 
         table = report_table(_TABLE_OF.get(name, name), self.inputs, self.language)
         if table is None or table.frame.empty:
             return Prose(())
-        if name in ("event_study", "trends"):
+        if name in ("event_study", "trends", "robustness"):
             table = table.rows(outcome=outcome or self.inputs.primary_outcome)
-        if name in ("event_study", "event_studies"):
+        if name in ("event_study", "event_studies", "robustness", "estimators"):
             table = table.rows(weighting=self.inputs.headline_weighting)
         draw = {
             "event_study": lambda: effects.event_study(table, percent(self.inputs.level)),
             "event_studies": lambda: effects.event_studies(table, percent(self.inputs.level)),
             "trends": lambda: effects.trends(table, tuple(str(c) for c in self.inputs.cohorts["cohort"])),
             "forest": lambda: effects.forest(table, self.inputs.headline_weighting),
+            "robustness": lambda: estimators.robustness(table, self.inputs.headline_method),
+            "estimators": lambda: estimators.estimators(table, self.inputs.headline_method, _declared(self.inputs)),
             "estimability": lambda: design.estimability(table),
             "parties": lambda: money.parties(table),
             "trend_sensitivity": lambda: sensitivity.trend_sensitivity(
@@ -165,6 +176,13 @@ class Page:
         if name not in draw:
             raise MtvpError(f"There is no figure {name!r}; figures are {', '.join(draw)}.")
         return draw[name]()
+
+
+def _declared(inputs: ReportInputs) -> tuple[str, ...]:
+    """The outcomes of which something is concluded: primary and secondary ones, the primary first."""
+    families = inputs.multiplicity
+    own = families.loc[families["family"].isin(["primary", "secondary"]), "outcome"]
+    return tuple(dict.fromkeys([inputs.primary_outcome, *own]))
 
 
 def _centre(inputs: ReportInputs) -> float:
