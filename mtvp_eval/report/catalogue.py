@@ -15,6 +15,7 @@ from mtvp_eval.report.tables import (
     insurer_page,
     lottery,
     money,
+    plane,
     returns,
     sensitivity,
     uptake,
@@ -66,6 +67,8 @@ PAGE: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "returns": returns.returns,
     "funding": returns.funding,
     "spread": returns.spread,
+    "plane": plane.plane,
+    "acceptability": plane.acceptability,
 }
 NAMES = (
     *EVALUATION,
