@@ -120,6 +120,18 @@ class MoneyChoices:
 
 
 @dataclass(frozen=True, slots=True)
+class LookChoices:
+    """How many looks at this region's data were taken, this one included, and how many were planned before the first.
+
+    Where a number was planned, intervals for all looks together are printed beside the others; otherwise the report
+    says that nothing is adjusted.
+    """
+
+    taken: int | None
+    planned: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class DisclosureChoices:
     """Smallest count and smallest group of practices that may be published."""
 
@@ -129,7 +141,7 @@ class DisclosureChoices:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationConfig:
-    """One region's question: programme, draw, outcomes, estimation, money and disclosure."""
+    """One region's question: programme, draw, outcomes, estimation, looks, money and disclosure."""
 
     region: str
     programme: str
@@ -141,6 +153,7 @@ class EvaluationConfig:
     estimation: EstimationChoices
     money: MoneyChoices | None
     disclosure: DisclosureChoices
+    looks: LookChoices
 
     @classmethod
     def read(cls, path: Path) -> EvaluationConfig:
@@ -172,6 +185,7 @@ class EvaluationConfig:
             estimation=_estimation(settings.section("estimation")),
             money=_money(settings.section("cost_benefit")) if settings.has("cost_benefit") else None,
             disclosure=_disclosure(settings.section("disclosure")),
+            looks=_looks(settings.section("looks")),
         )
 
 
@@ -232,6 +246,17 @@ def _headline(settings: Settings) -> str:
         except EstimationError as error:
             settings.note(f"estimator {name} cannot be the headline: {error} Name it under sensitivity")
     return name
+
+
+def _looks(settings: Settings) -> LookChoices:
+    taken, planned = settings.integer("taken", None, low=1), settings.integer("planned", None, low=1)
+    if planned is not None and taken is None:
+        settings.note("planned needs taken: which of the planned looks this is")
+    elif planned is not None and taken is not None and taken > planned:
+        settings.note(
+            f"this is look {taken}, but {planned} were planned; a look that was not planned cannot be paid for"
+        )
+    return LookChoices(taken, planned)
 
 
 def _quarter(settings: Settings, key: str) -> int | None:

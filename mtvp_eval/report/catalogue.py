@@ -12,6 +12,7 @@ from mtvp_eval.report.tables import (
     data,
     design,
     effects,
+    inference,
     insurer_page,
     lottery,
     money,
@@ -39,7 +40,9 @@ EVALUATION: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "att_gt": effects.att_gt,
     "placebo": effects.placebo,
     "robustness": effects.robustness,
+    "intervals": inference.intervals,
     "trend_sensitivity": sensitivity.trend_sensitivity,
+    "pretrend_power": inference.pretrend_power,
     "multiplicity": sensitivity.multiplicity,
 }
 MONEY: Mapping[str, Callable[[MoneyInputs, str], ReportTable]] = {

@@ -43,6 +43,11 @@ FRAMES: dict[str, tuple[str, ...]] = {
 SENSITIVITY_FRAMES: dict[str, tuple[str, ...]] = {
     "trend_sensitivity": ("outcome", "estimand", "restriction", "mbar", "low", "high", "open_end", "breakdown"),
     "multiplicity": ("outcome", "estimand", "p", "p_adjusted", "family", "adjustment"),
+    "intervals": (
+        *("outcome", "estimand", "weighting", "treated", "comparison", "recommended", "used", "wild_low", "wild_high"),
+        *("replay_low", "replay_high", "look_low", "look_high"),
+    ),
+    "pretrend_power": ("outcome", "power", "drift", "bias", "bias_if_passed", "quarters"),
 }
 """Columns of the frames of `ReportInputs` on how far conclusions carry; empty where nothing was computed."""
 
@@ -208,7 +213,8 @@ class ReportInputs:
     Frames have at least the columns of `FRAMES`. Cohorts and periods are labels (``2023Q2``); the cohort that never
     enters is ``never``. `identified_by` of a cell is ``lottery``, ``trends`` or ``none`` (with `reason`). `effects`
     holds every estimand of every outcome in both weightings; `band_low`, `band_high` are simultaneous over the event
-    times of one outcome. `draw` declares the rules of the draw, term -> value; `lottery` holds the frames of
+    times of one outcome. `looks` are those taken, this one included, and those planned; `look_level` is the level that
+    they leave this one. `draw` declares the rules of the draw, term -> value; `lottery` holds the frames of
     `tables.lottery`, none where no draw was recorded; `participation` those of `tables.uptake`; `manifest` is the
     byte-stable part of the provenance; `money` is None when `money_refused` says why. `pooling` holds the frames of
     `tables.brought`. `checklist` holds the reporting checklist for economic evaluations: number, topic, ask, topic_nl,
@@ -237,6 +243,10 @@ class ReportInputs:
     robustness: pd.DataFrame
     trend_sensitivity: pd.DataFrame = field(default_factory=lambda: _empty("trend_sensitivity"))
     multiplicity: pd.DataFrame = field(default_factory=lambda: _empty("multiplicity"))
+    intervals: pd.DataFrame = field(default_factory=lambda: _empty("intervals"))
+    pretrend_power: pd.DataFrame = field(default_factory=lambda: _empty("pretrend_power"))
+    looks: tuple[int | None, int | None] = (None, None)
+    look_level: float = 0.95
     sensitivity_refused: str = ""
     draw: Mapping[str, str] = field(default_factory=dict)
     lottery: Mapping[str, pd.DataFrame] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from html import escape
 from mtvp_eval.errors import MtvpError
 from mtvp_eval.report import (
     brought_sentences,
+    interval_sentences,
     money_sentences,
     party_sentences,
     sensitivity_sentences,
@@ -33,6 +34,8 @@ SENTENCES = {
     "caveats": sentences.caveats,
     "supplied": sentences.supplied,
     "trend_sensitivity": sensitivity_sentences.trend_sensitivity,
+    "intervals": interval_sentences.why,
+    "pretrends": interval_sentences.pretrends,
     "hospital": money_sentences.hospital,
     "contract": money_sentences.contract,
     "measure_next": money_sentences.measure_next,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mtvp_eval.report.inputs import MoneyInputs, OutcomeInfo, ReportInputs
+from mtvp_eval.report.interval_sentences import looks
 from mtvp_eval.report.labels import euro, interval, joined, number, term, text
 from mtvp_eval.report.small_groups import shown_effects
 from mtvp_eval.report.tables.data import break_words
@@ -153,7 +154,7 @@ def reading(inputs: ReportInputs, language: str) -> list[str]:
 
 def limits(inputs: ReportInputs, language: str) -> list[str]:
     """Return what the evaluation does not show."""
-    said = [say("common", language), breaks(inputs, language), say("looks", language)]
+    said = [say("common", language), breaks(inputs, language), looks(inputs, language)]
     if inputs.money is not None:
         scope = number(inputs.money.patient_years, language)
         said += [say("money_scope", language, patient_years=scope), say("seasonal", language)]
