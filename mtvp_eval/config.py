@@ -88,6 +88,15 @@ class CapacityChoices:
 
 
 @dataclass(frozen=True, slots=True)
+class EffectivenessChoices:
+    """An outcome that cost is set against, and what one unit of gain in it may be worth, in euro per patient-year."""
+
+    outcome: str
+    willingness_to_pay: tuple[float, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class MoneyChoices:
     """What turns effects into euros; `inputs` are amounts that no published table gives.
 
@@ -107,6 +116,7 @@ class MoneyChoices:
     extrapolations: tuple[Extrapolation, ...]
     capacity: CapacityChoices | None
     funding: Mapping[str, Any]
+    effectiveness: EffectivenessChoices | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +287,7 @@ def _money(settings: Settings) -> MoneyChoices:
         extrapolations=_extrapolations(settings),
         capacity=_capacity(settings.section("capacity")) if settings.has("capacity") else None,
         funding=_mapping(settings, "funding"),
+        effectiveness=_effectiveness(settings.section("effectiveness")) if settings.has("effectiveness") else None,
     )
 
 
@@ -324,6 +335,16 @@ def _capacity(settings: Settings) -> CapacityChoices:
         settings.number(name, low=1e-9) for name in ("patients_per_fte", "cost_per_fte", "consults", "hours")
     )
     return CapacityChoices(patients, cost, consults, hours, settings.text("source"))
+
+
+def _effectiveness(settings: Settings) -> EffectivenessChoices:
+    given = settings.raw("willingness_to_pay")
+    numbers = given if isinstance(given, list) else []
+    if not numbers or not all(isinstance(v, (int, float)) and not isinstance(v, bool) and v >= 0 for v in numbers):
+        settings.note("willingness_to_pay must be a list of numbers, none negative")
+        numbers = []
+    worth = tuple(float(v) for v in numbers)
+    return EffectivenessChoices(settings.text("outcome"), worth, settings.text("source"))
 
 
 def _disclosure(settings: Settings) -> DisclosureChoices:

@@ -16,6 +16,7 @@ from mtvp_eval.report.tables import (
     insurer_page,
     lottery,
     money,
+    plane,
     returns,
     sensitivity,
     uptake,
@@ -69,6 +70,8 @@ PAGE: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "returns": returns.returns,
     "funding": returns.funding,
     "spread": returns.spread,
+    "plane": plane.plane,
+    "acceptability": plane.acceptability,
 }
 NAMES = (
     *EVALUATION,

@@ -96,6 +96,14 @@ PAGE_FRAMES: dict[str, tuple[str, ...]] = {
         *("low", "high"),
     ),
     "spread": ("kind", "line", "size", "origin"),
+    "plane": (
+        *("outcome", "perspective", "effect", "cost", "var_effect", "var_cost", "covariance", "quadrant", "icer"),
+        *("shape", "low", "high"),
+    ),
+    "acceptability": (
+        *("perspective", "willingness_to_pay", "inb", "low", "high", "probability", "frontier", "evpi"),
+        *("loss_programme", "loss_without"),
+    ),
 }
 """Columns of each frame of `InsurerPage`; a frame without rows is something that was not declared or not possible."""
 
@@ -151,6 +159,8 @@ class InsurerPage:
     returns: pd.DataFrame
     funding: pd.DataFrame
     spread: pd.DataFrame
+    plane: pd.DataFrame
+    acceptability: pd.DataFrame
     freed: float
     guards: int
     detectable: float
