@@ -39,6 +39,9 @@ def headline(
 ) -> EffectEstimates:  # fmt: skip
     """Return every declared estimand that the draw identifies, recentred by replay where effects are per practice.
 
+    Where applications reacted to earlier draws the whole path cannot be replayed: nothing is recentred, and a note says
+    so.
+
     Raises
     ------
     NotIdentifiedError
@@ -53,6 +56,9 @@ def headline(
     found = lottery_default(panel, drawn, name, declared)
     if draw is None or weighting is Weighting.PATIENT:
         return found.effects
+    if draw.reacted:
+        note = f"Applications reacted to earlier draws: effects on {name} are not recentred by replay."
+        return replace(found.effects, notes=(*found.effects.notes, note))
     return recentred(panel, name, declared, found, draw, choices.seed)
 
 
