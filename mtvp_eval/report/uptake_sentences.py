@@ -81,7 +81,11 @@ def bounds(inputs: ReportInputs, language: str) -> list[str]:
     if not left:
         return [_say("bounds_none", language)]
     key = "bounds_few" if left < inputs.min_units else "bounds_some"
-    return [_say(key, language, least=inputs.min_units, left=left)]
+    said = [_say(key, language, least=inputs.min_units, left=left)]
+    flagged = int((frame["p_left"].astype(float) <= 1 - inputs.level).sum()) if "p_left" in frame else 0
+    if flagged:
+        said.append(_say("bounds_flagged", language, n=flagged, p=number(1 - inputs.level, language, 2)))
+    return said
 
 
 def lineage_changes(inputs: ReportInputs, language: str) -> list[str]:

@@ -121,7 +121,7 @@ def announcement(inputs: ReportInputs, language: str) -> ReportTable:
 def bounds(inputs: ReportInputs, language: str) -> ReportTable:
     """Return Lee's and Manski's bounds of the outcomes of which some practice has no figure any more."""
     ends = [f"{who}_{end}" for who in ("lee", "manski") for end in ("low", "high", "ci_low", "ci_high")]
-    frame = _with_words(inputs, "bounds", language, ("left", "left_drawn", "left_waiting", "trimmed", *ends))
+    frame = _with_words(inputs, "bounds", language, ("left", "left_drawn", "left_waiting", "p_left", *ends))
     frame = frame[(frame["left"] > 0) | (frame["note"] != "")].reset_index(drop=True)
     for name in ("left_drawn", "left_waiting"):
         frame[name] = 100 * frame[name].mask(frame["left"] < inputs.min_units)
@@ -131,6 +131,7 @@ def bounds(inputs: ReportInputs, language: str) -> ReportTable:
         column("unit_text", language, label="unit"),
         column("left_drawn", language, "number", unit="%", decimals=1),
         column("left_waiting", language, "number", unit="%", decimals=1),
+        column("p_left", language, "number", decimals=3, tolerance=10 * REPLAY_TOLERANCE),
         *(
             column(label, language, "interval", level=inputs.level, decimals="decimals", low=low, high=high)
             for label, low, high in (
