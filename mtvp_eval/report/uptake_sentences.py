@@ -53,6 +53,7 @@ def _per_quarter(inputs: ReportInputs, language: str) -> list[str]:
     words = {
         "outcome": info.title[language], "unit": info.unit[language], "level": percent(inputs.level),
         "itt": number(float(row["itt"]), language, places, signed=True),
+        "itt_range": interval(float(row["itt_low"]), float(row["itt_high"]), language, places),
         "exposure": number(float(row["itt_exposure"]), language, 2),
         "estimate": number(float(row["estimate"]), language, places, signed=True),
         "range": interval(float(row["low"]), float(row["high"]), language, places),

@@ -98,6 +98,8 @@ def per_quarter(inputs: ReportInputs, language: str) -> ReportTable:
         column("shape_text", language, label="ratio_shape"),
         column("note", language),
     )  # fmt: skip
+    if not {"outside", "everything"} & set(frame.get("shape", ())):  # every set is an interval, as its ends show
+        columns = tuple(c for c in columns if c.name != "shape_text")
     return _of_outcomes("uptake", frame, columns, ("outcome",), inputs, language)
 
 
