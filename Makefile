@@ -10,11 +10,12 @@ PYTHON3 := $(or $(shell command -v python3 || command -v python),python3)
 OPENBLAS_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS
 
-# Notebooks that can be run anew on any machine; those on public claims data where raw/vektis is.
+# Notebooks that can be run anew on any machine; those on public data where the data are.
 OPEN_DATA := $(wildcard notebooks/open_data*.ipynb reports/open_data/*.ipynb)
-NOTEBOOKS := $(filter-out $(OPEN_DATA),$(wildcard notebooks/*.ipynb reports/example/*.ipynb))
+POLICE := notebooks/police_training.ipynb
+NOTEBOOKS := $(filter-out $(OPEN_DATA) $(POLICE),$(wildcard notebooks/*.ipynb reports/example/*.ipynb))
 POOLED := reports/small/results.json reports/north/results.json reports/south/results.json
-NOTEBOOKS += $(if $(wildcard raw/vektis),$(OPEN_DATA))
+NOTEBOOKS += $(if $(wildcard raw/vektis),$(OPEN_DATA)) $(if $(wildcard raw/police),$(POLICE))
 
 .PHONY: report test test-slow notebooks bench lock clean
 
@@ -38,8 +39,8 @@ notebooks: .venv/.stamp raw/example $(POOLED)
 	$(PYTHON) tools/store_notebooks.py
 
 bench: .venv/.stamp
-	$(PYTHON) benchmarks/bench_report.py
-	$(PYTHON) benchmarks/bench_costbenefit.py
+	$(PYTHON) benchmarks/run.py
+	$(PYTHON) benchmarks/bench_lottery.py
 
 raw/example raw/small raw/north raw/south: | .venv/.stamp
 	$(PYTHON) -m mtvp_eval simulate $(@F)

@@ -182,7 +182,7 @@ def _money(arguments: argparse.Namespace) -> int:
 def _decide(arguments: argparse.Namespace) -> int:
     from mtvp_eval.costbenefit.decide import decide
 
-    print(decide(arguments.spec, arguments.out).to_frame().to_string(index=False))
+    print(decide(arguments.spec, arguments.out).to_text())
     return 0
 
 

@@ -71,10 +71,8 @@ def _effect(
     row: dict[str, Any] = {"outcome": name, "practices": 0, "recentred": False, "note": ""}
     try:
         estimand = _estimand(panel, drawn, name)
-        found = lottery_default(panel, drawn, name, [estimand])
-        effects = found.effects
-        if draw is not None:
-            effects = recentred(panel, name, [estimand], found, draw, config.estimation.seed)
+        found = lottery_default(panel, drawn, name, [estimand]).effects
+        effects = found if draw is None else recentred(panel, drawn, name, [estimand], draw, config.estimation.seed)
     except MtvpError as error:
         return row | {"note": str(error)}
     shown = effects.to_frame(config.estimation.level).iloc[0]
@@ -83,7 +81,7 @@ def _effect(
     in_draw = np.logical_or.reduce([b.mask for b in drawn.drawn])
     return row | {
         "practices": int((in_draw & np.isin(drawn.drawn_entry, cohorts)).sum()),
-        "recentred": not np.array_equal(effects.estimate, found.effects.estimate),
+        "recentred": not np.array_equal(effects.estimate, found.estimate),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from mtvp_eval.pipeline.comparison import analysis_panel, compared, lottery_desi
 from mtvp_eval.pipeline.draw import DrawEvidence, draw_evidence
 from mtvp_eval.pipeline.effects import Effects, estimate_effects
 from mtvp_eval.pipeline.insured import counted
+from mtvp_eval.pipeline.intervals import interval_choices, with_replayed
 from mtvp_eval.pipeline.money import Money, price_effects
 from mtvp_eval.pipeline.participation import participation
 from mtvp_eval.pipeline.replay_tests import ReplayTests, replay_tests
@@ -45,7 +46,7 @@ class Evaluation:
     `everybody` are the practices compared, over all quarters supplied; `panel` is cut to the estimated quarters. `draw`
     is what the record shows of the draw, and `replay` its tests; None where no round was recorded. `participation`
     holds the frames on uptake, leavers, lineage and interference, `pooling` those on differences between practices
-    and on what the region brings to a pooled estimate.
+    and on what the region brings to a pooled estimate. `intervals` says which interval each average effect has and why.
     """
 
     config: EvaluationConfig
@@ -63,6 +64,7 @@ class Evaluation:
     sensitivity: Sensitivity
     participation: Mapping[str, pd.DataFrame]
     pooling: Mapping[str, pd.DataFrame]
+    intervals: pd.DataFrame
     provenance: Provenance
 
 
@@ -111,6 +113,8 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
         brings = brought(extracts, linked, panel, drawn, draw, effects.outcomes, config)
     with step("asking how far the conclusions carry"):
         carry = sensitivity(panel, design, effects.joint, config)
+        chosen = interval_choices(design, effects.joint, None if replay is None else replay.frame, config)
+        effects = replace(effects, frame=with_replayed(effects.frame, chosen, config.estimation.estimator))
     with step("pricing effects"):
         money = price_effects(
             config, linked, extracts.tables.get("programme_costs"), whose, effects, dictionary.outcomes
@@ -123,7 +127,7 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
     record = provenance(sources, config.estimation.seed)
     return Evaluation(
         config, dictionary, programme, linked, everybody, panel, design, drawn, draw, effects, replay, money, carry,
-        took_part, brings, record,
+        took_part, brings, chosen, record,
     )  # fmt: skip
 
 

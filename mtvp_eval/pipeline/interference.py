@@ -18,7 +18,7 @@ from mtvp_eval.planning.region_draw import RegionDraw
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("outcome", "slope", "p_value", "mean_share", "spread", "practices", "replays", "note")
+COLUMNS = ("outcome", "slope", "p_value", "mean_share", "share_spread", "practices", "replays", "note")
 
 
 def region_interference(

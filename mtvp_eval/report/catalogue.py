@@ -7,7 +7,20 @@ from collections.abc import Callable, Mapping
 from mtvp_eval.errors import MtvpError
 from mtvp_eval.report.inputs import MoneyInputs, ReportInputs
 from mtvp_eval.report.table import ReportTable
-from mtvp_eval.report.tables import brought, data, design, effects, insurer_page, lottery, money, sensitivity, uptake
+from mtvp_eval.report.tables import (
+    brought,
+    data,
+    design,
+    effects,
+    inference,
+    insurer_page,
+    lottery,
+    money,
+    plane,
+    returns,
+    sensitivity,
+    uptake,
+)
 from mtvp_eval.report.tables.checklist import checklist
 
 EVALUATION: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
@@ -27,7 +40,9 @@ EVALUATION: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "att_gt": effects.att_gt,
     "placebo": effects.placebo,
     "robustness": effects.robustness,
+    "intervals": inference.intervals,
     "trend_sensitivity": sensitivity.trend_sensitivity,
+    "pretrend_power": inference.pretrend_power,
     "multiplicity": sensitivity.multiplicity,
 }
 MONEY: Mapping[str, Callable[[MoneyInputs, str], ReportTable]] = {
@@ -52,6 +67,11 @@ PAGE: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "scenarios": insurer_page.scenarios,
     "extrapolations": insurer_page.extrapolations,
     "capacity": insurer_page.capacity,
+    "returns": returns.returns,
+    "funding": returns.funding,
+    "spread": returns.spread,
+    "plane": plane.plane,
+    "acceptability": plane.acceptability,
 }
 NAMES = (
     *EVALUATION,

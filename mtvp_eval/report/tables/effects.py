@@ -22,6 +22,9 @@ BAND_TOLERANCE = 1e-4
 """Bands rest on simulated quantiles: the same seed and stream give the same draws, sorted sums differ in the last bits,
 and an order statistic may then change place with its neighbour."""
 
+_SCALES = {"log": "unit.log", "rate ratio - 1": "unit.ratio"}
+"""Units of measure that are not the outcome's own -> text."""
+
 
 def headline(inputs: ReportInputs, language: str) -> ReportTable:
     """Return the average effect of each outcome, in the other weighting too where the two differ."""
@@ -176,14 +179,27 @@ def att_gt(inputs: ReportInputs, language: str) -> ReportTable:
 
 def robustness(inputs: ReportInputs, language: str) -> ReportTable:
     """Return the average effect of each outcome by estimator."""
-    frame = inputs.robustness.assign(unit=inputs.robustness.get("unit", ""), withheld=False)
+    given = inputs.robustness
+    more = {"unit": given.get("unit", ""), "estimand": given.get("estimand", "overall"), "withheld": False}
+    frame = given.assign(**more)
     overall = shown_effects(inputs)
     gone = overall[(overall["estimand"] == "overall") & overall["withheld"]]["outcome"]
     frame["withheld"] = frame["outcome"].isin(set(gone))
     frame = _words(frame, inputs, language)
     frame["method_text"] = [term("method", str(m), language) for m in frame["method"]]
+    frame["average"] = [
+        _average(str(method), str(estimand), language) if value == value else ""
+        for method, estimand, value in zip(frame["method"], frame["estimand"], frame["estimate"], strict=True)
+    ]
     columns = _by(inputs, language, "method_text", label="method")
+    columns = (*columns[:3], column("average", language), *columns[3:])
     return _effect_table("robustness", frame, columns, ("outcome", "method", "weighting"), language)
+
+
+def _average(method: str, estimand: str, language: str) -> str:
+    """Say what a method's average is over: its own words where it weighs in a way of its own."""
+    own = term("average", method, language)
+    return own if own != method else term("average", estimand, language)
 
 
 def trends(inputs: ReportInputs, language: str) -> ReportTable:
@@ -232,11 +248,11 @@ def _words(frame: pd.DataFrame, inputs: ReportInputs, language: str) -> pd.DataF
     """Add what is read: title, unit, average over whom, aim, decimals of the outcome."""
     infos = [inputs.outcome(str(o)) for o in frame["outcome"]]
     places = decimals(inputs)
-    is_log = [str(unit) == "log" for unit in frame["unit"]]
+    scaled = [_SCALES.get(str(unit), "") for unit in frame["unit"]]
     more = {
         "title": [info.title[language] for info in infos],
         "unit_text": [
-            text("unit.log", language) if log else i.unit[language] for i, log in zip(infos, is_log, strict=True)
+            text(scale, language) if scale else i.unit[language] for i, scale in zip(infos, scaled, strict=True)
         ],
         "decimals": [places[info.id] for info in infos],
         "aim": [term("direction", info.direction, language) for info in infos],

@@ -148,7 +148,7 @@ def bounds(inputs: ReportInputs, language: str) -> ReportTable:
 
 def interference(inputs: ReportInputs, language: str) -> ReportTable:
     """Return how waiting practices changed with the share of their care group that had won."""
-    frame = _with_words(inputs, "interference", language, ("slope", "p_value", "mean_share", "spread"))
+    frame = _with_words(inputs, "interference", language, ("slope", "p_value", "mean_share", "share_spread"))
     columns = (
         column("title", language, label="outcome"),
         column("unit_text", language, label="unit"),
@@ -158,7 +158,7 @@ def interference(inputs: ReportInputs, language: str) -> ReportTable:
         ),
         column("p_value", language, "number", label="p_replay", decimals=3, tolerance=10 * REPLAY_TOLERANCE),
         column("mean_share", language, "number", decimals=2),
-        column("spread", language, "number", decimals=2),
+        column("share_spread", language, "number", decimals=2),
         column("note", language),
     )  # fmt: skip
     return _of_outcomes("interference", frame, columns, ("outcome",), inputs, language)

@@ -9,7 +9,7 @@ from mtvp_eval.report.html_check import problems
 from mtvp_eval.report.page import Page
 from tests.unit.report.made_region import made_inputs
 
-NAMES = ("event_study", "event_studies", "trends", "forest", "estimability", "parties")
+NAMES = ("event_study", "event_studies", "trends", "forest", "estimability", "parties", "robustness", "estimators")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -42,6 +42,18 @@ def test_drawing_leaves_no_state():
     Page(made_inputs(), "en").figure("trends")
     assert dict(mpl.rcParams) == before
     assert plt.get_fignums() == []
+
+
+def test_estimators_are_drawn_from_their_table_and_only_in_its_unit():
+    inputs = made_inputs()
+    page = Page(inputs, "en")
+    shown = page.outcome_table("robustness").frame
+    assert page.figure("robustness").alt.startswith(f"Points with intervals for {len(shown)} estimators")
+    other = inputs.robustness.assign(unit=inputs.robustness["unit"].astype(object))
+    other.loc[other["method"] == "cohort_means", "unit"] = "rate ratio - 1"
+    ratios = Page(made_inputs(robustness=other), "en")
+    assert "rate ratio less one" in ratios.outcome_table("robustness").frame["unit_text"].tolist()
+    assert ratios.figure("robustness").alt.startswith(f"Points with intervals for {len(shown) - 1} estimators")
 
 
 def test_a_withheld_cohort_has_no_line():

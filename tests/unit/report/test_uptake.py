@@ -37,7 +37,14 @@ def frames(shape="interval", left=0, p_left=np.nan, **more):
          "note_manski": ["no known range"]}
     )  # fmt: skip
     probe = pd.DataFrame(
-        {"outcome": [OUTCOME], "slope": [-12.0], "p_value": [0.4], "mean_share": [0.44], "spread": [0.2], "note": [""]}
+        {
+            "outcome": [OUTCOME],
+            "slope": [-12.0],
+            "p_value": [0.4],
+            "mean_share": [0.44],
+            "share_spread": [0.2],
+            "note": [""],
+        }
     )
     made = {
         "uptake_counts": counts((13, 13, 0, 0, 0, 0), (15, 14, 0, 0, 1, 0)), "uptake": effects,
