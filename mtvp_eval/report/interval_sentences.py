@@ -25,9 +25,9 @@ def why(inputs: ReportInputs, language: str) -> list[str]:
                 _say(f"why_{row.recommended}", language, outcome=title[row.outcome], treated=row.treated,
                      comparison=row.comparison)
             )  # fmt: skip
-    few = frame[(frame["recommended"] == "randomization") & (frame["outcome"] != inputs.primary_outcome)]
+    few = frame[frame["recommended"] == "randomization"]
     if len(few):
-        said.append(_say("few_others", language, titles=joined([title[o] for o in few["outcome"]], language)))
+        said.append(_say("few_sides", language, titles=joined([title[o] for o in few["outcome"]], language)))
     return [*said, _bootstrap(inputs, title, language)]
 
 

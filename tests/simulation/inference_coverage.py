@@ -18,7 +18,7 @@ import numpy as np
 
 from tests.simulation import other_pairs, recommended_pairs
 from tests.simulation.made_regions import Region, capped_region, equal_region
-from tests.simulation.recommended_pairs import Interval
+from tests.simulation.recommended_pairs import Interval, advised
 
 SEED = 20261126
 EQUAL, CAPPED = (12, 20, 40, 60), (20, 40)
@@ -127,12 +127,12 @@ def shown(tally: Tally | None, both: bool) -> str:
 def table(by_size: dict[int, Tallies], both: bool) -> str:
     """Return a coverage table in Markdown, one row a pair."""
     pairs = dict.fromkeys(pair for found in by_size.values() for pair in found)
-    head = ["estimator", "interval", *(f"{n} practices" for n in by_size), "holds"]
+    head = ["estimator", "interval", *(f"{n} practices" for n in by_size), "holds", "advised"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for pair in pairs:
         row = [found.get(pair) for found in by_size.values()]
         cells = [shown(tally, both) for tally in row]
-        lines.append(f"| {' | '.join([*pair, *cells, verdict(row, 0)])} |")
+        lines.append(f"| {' | '.join([*pair, *cells, verdict(row, 0), 'yes' if advised(pair) else 'no'])} |")
     return "\n".join(lines)
 
 

@@ -42,9 +42,23 @@ DRAWS = 499
 HC2 = "HC2 by cohort, Satterthwaite t"
 NORMAL = "normal"
 WILD = "wild score bootstrap"
+AUTHORS = "the authors' own"
 TWFE = "Two-way fixed effects"
+NOT_ADVISED = (
+    "Starts and stops (dCDH), total",
+    "Extended two-way regression, list size",
+    "Stepped wedge, mixed model",
+    "Efficient (Roth-Sant'Anna), share estimated",
+)
+"""Estimators whose interval covers too little in small regions: docs/inference.md says what to use instead."""
 RATIO = 0.2
 """The rate ratio less one of the counts of a region with equal chances."""
+
+
+def advised(pair: tuple[str, str]) -> bool:
+    """Whether docs/inference.md advises this interval for this estimator in a region of 12 to 40 practices."""
+    estimator, interval = pair
+    return interval not in (NORMAL, AUTHORS) and estimator not in NOT_ADVISED
 
 
 @dataclass(frozen=True)
@@ -66,11 +80,12 @@ class Interval:
         return self.estimator, self.interval
 
 
-def read(name: str, effects: EffectEstimates, estimand: Estimand | None, interval: str = HC2, **more) -> Interval:
+def read(name: str, effects: EffectEstimates, estimand: Estimand | None, interval: str = "", **more) -> Interval:
     """Return the first entry's interval, the same that ``to_frame`` shows."""
     df, centre = float(effects.df()[0]), float(effects.estimate[0])
     half = (stdtrit(df, 0.975) if np.isfinite(df) else ndtri(0.975)) * float(effects.std_error()[0])
     sampling, population = effects.sampling, effects.index[0].population
+    interval = interval or (HC2 if effects.correction == "hc2" else NORMAL)
     return Interval(name, interval, centre - half, centre + half, estimand, population, sampling, **more)
 
 
@@ -250,4 +265,4 @@ def authors_own(region: Region) -> Iterator[Interval]:
     ):
         effects = published(key, aggregate(method(panel, design, "y"), design, [target]))
         if effects.correction != "hc2":
-            yield read(name, effects, target, "the authors' own")
+            yield read(name, effects, target, AUTHORS)

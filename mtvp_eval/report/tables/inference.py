@@ -15,6 +15,10 @@ _DRAWN = 2e-2
 """Averages over simulated draws that pass a test: another order of sums moves a few of 20,000 across the border."""
 
 
+_AS_ADVISED = {"satterthwaite": "HC2", "cr1": "CR1", "cr2": "CR2", "randomization": "replay"}
+"""Advised interval -> how the name of an interval that follows the advice begins."""
+
+
 def intervals(inputs: ReportInputs, language: str) -> ReportTable:
     """Return for each outcome's average effect who compares, the interval used, and those that stand beside it."""
     frame = inputs.intervals
@@ -27,7 +31,7 @@ def intervals(inputs: ReportInputs, language: str) -> ReportTable:
         title=[info.title[language] for info in infos],
         unit_text=[info.unit[language] for info in infos],
         decimals=[places[info.id] for info in infos],
-        used_text=[term("ci_method", str(m), language) for m in frame["used"]],
+        used_text=[term("ci_short", str(m), language) for m in frame["used"]],
         recommended_text=[term("interval", str(m), language) for m in frame["recommended"]],
     )
 
@@ -41,12 +45,16 @@ def intervals(inputs: ReportInputs, language: str) -> ReportTable:
                    tolerance=BAND_TOLERANCE),
         )  # fmt: skip
 
+    followed = [
+        str(u).startswith(_AS_ADVISED[str(r)]) for u, r in zip(frame["used"], frame["recommended"], strict=True)
+    ]
+    advised = () if all(followed) else (Column("recommended_text", text("column.recommended", language)),)
     columns = (
         Column("title", text("column.outcome", language)),
         column("treated", language, "number", decimals=0),
         column("comparison", language, "number", "compared_with", decimals=0),
         Column("used_text", text("column.used", language)),
-        Column("recommended_text", text("column.recommended", language)),
+        *advised,
         *ends("wild", "wild"),
         *ends("replay", "replay"),
         *ends("look", "all_looks"),
