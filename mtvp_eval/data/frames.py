@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray, IntArray, ObjectArray
-from mtvp_eval.clock import period_label
+from mtvp_eval.clock import NEVER, period_label
 from mtvp_eval.data.panel import LineageRow, Panel
-from mtvp_eval.data.time_axis import read_entries, read_periods
+from mtvp_eval.data.time_axis import Axis, read_entries, read_periods
 from mtvp_eval.errors import DataError, DataWarning
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def panel_from_frame(
     weight: str | None = None,
     cluster: str | None = None,
     baseline: Sequence[str] = (),
+    ended: str | None = None,
 ) -> Panel:
     """Return the panel of a table with one row a unit and period.
 
@@ -39,6 +40,8 @@ def panel_from_frame(
     weight : constant within a unit and positive, such as a frozen list size; one where not given.
     cluster : constant within a unit; the unit itself where not given.
     baseline : numeric columns; the value of a unit's first row in time counts. A unit without one is left out.
+    ended : first period without the programme, after entry and constant within a unit; written like the entry, and in
+        the same ways empty where the programme goes on.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def panel_from_frame(
     (('2023Q1', '2023Q2'), [[1.0, 2.0], [3.0, 4.0]])
     """
     names = [outcomes] if isinstance(outcomes, str) else list(outcomes)
-    _need_columns(frame, [unit, period, entry, *names, *baseline, *(c for c in (weight, cluster) if c)])
+    _need_columns(frame, [unit, period, entry, *names, *baseline, *(c for c in (weight, cluster, ended) if c)])
     clock_of_row, axis = read_periods(frame[period])
     clock, column = np.unique(clock_of_row, return_inverse=True)
     if frame[unit].isna().any():
@@ -75,6 +78,7 @@ def panel_from_frame(
     entry_of_row, _ = read_entries(frame[entry], clock, axis)
     first = _first_rows(row, clock_of_row, n)
     _refuse_changes(entry_of_row, row, first, entry, "An entry is one date per unit; practices that stop need an end.")
+    stop = _ends(frame[ended], clock, axis, entry_of_row, row, first) if ended else None
     values = {name: _numbers(frame[name], name) for name in (*names, *baseline, *((weight,) if weight else ()))}
     if weight:
         _refuse_changes(values[weight], row, first, weight, "A weight is frozen before the first entry.")
@@ -95,6 +99,7 @@ def panel_from_frame(
         weight=values[weight][first] if weight else None,  # type: ignore[arg-type]
         cluster=None if groups is None else groups[first],  # type: ignore[arg-type]
         entry=entry_of_row[first],
+        ended=stop,
         lineage=(LineageRow("read", "rows of the table", n, 0),),
     )
     return _with_baseline(panel, {name: values[name][first] for name in baseline}, n * len(clock) - len(frame))
@@ -119,6 +124,20 @@ def _with_baseline(panel: Panel, baseline: dict[str, FloatArray], absent: int) -
         panel = panel.restrict(known, "baseline", "a baseline value is missing")
     warnings.warn("; ".join(said) + ".", DataWarning, stacklevel=3)
     return panel
+
+
+def _ends(column: pd.Series, clock: IntArray, axis: Axis, entry: IntArray, row: IntArray, first: IntArray) -> IntArray:
+    """Return the (n,) ends, which follow an entry."""
+    end, _ = read_entries(column, clock, axis)
+    name = str(column.name)
+    _refuse_changes(end, row, first, name, "An end is one date per unit.")
+    wrong = (end[first] != NEVER) & (end[first] <= entry[first])
+    if wrong.any():
+        raise DataError(
+            f"{name}: {int(wrong.sum())} units end before they enter, in the same period, or without having entered. "
+            "Correct the record: the end is the first period without the programme, empty where it goes on."
+        )
+    return end[first]
 
 
 def _need_columns(frame: pd.DataFrame, names: list[str]) -> None:

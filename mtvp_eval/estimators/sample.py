@@ -41,11 +41,19 @@ class Sample:
         """Return the sample with another outcome (n, T)."""
         return replace(self, y=y)
 
+    def about_units(self) -> list[str]:
+        """Say which units are left out, and how many cohorts hold a single one."""
+        design, said = self.design, []
+        if design.always_enrolled:
+            said.append(f"{design.always_enrolled} units enrolled from the first period on are left out.")
+        alone = int((design.cohort_size[:-1] == 1).sum())
+        if alone:
+            said.append(f"{alone} cohorts hold one unit: what rests on one of them alone has no standard error.")
+        return said
+
     def notes(self) -> tuple[str, ...]:
         """Say what a reader must know of the sample: units left out, outcomes missing, who is control only."""
-        design, notes = self.design, []
-        if design.always_enrolled:
-            notes.append(f"{design.always_enrolled} units enrolled from the first period on are left out.")
+        design, notes = self.design, self.about_units()
         if design.control_only in design.clock:
             notes.append(
                 "Everybody enrolls: the last cohort is comparison only, and periods from its entry on are left out."

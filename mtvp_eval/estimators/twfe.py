@@ -141,9 +141,8 @@ def enrolment_paths(design: StaggeredDesign, shape: Shape) -> tuple[tuple[int | 
 
 
 def _notes(sample: Sample, design: StaggeredDesign, times: tuple[int | None, ...]) -> tuple[str, ...]:
-    notes = ["Units already enrolled serve as comparisons: weights on single effects may be negative."]
-    if design.always_enrolled:
-        notes.append(f"{design.always_enrolled} units enrolled from the first period on are left out.")
+    warned = "Units already enrolled serve as comparisons: weights on single effects may be negative."
+    notes = [warned, *sample.about_units()]
     if design.control_only in design.clock and len(times) > 1:
         notes.append("Everybody enrolls: the earliest event time is set to zero beside the one before entry.")
     gaps = ~sample.observed

@@ -36,6 +36,7 @@ class EstimateSpec:
     unit: str
     period: str
     entry: str
+    ended: str | None
     outcomes: tuple[str, ...]
     estimator: str
     estimands: tuple[str, ...]
@@ -76,6 +77,7 @@ class EstimateSpec:
             unit=settings.text("unit"),
             period=settings.text("period"),
             entry=settings.text("entry"),
+            ended=_ended(settings, estimator),
             outcomes=settings.texts("outcome") or (),
             estimator=estimator,
             estimands=estimands,
@@ -91,6 +93,16 @@ class EstimateSpec:
                 options=_options(settings, estimator),
             ),
         )
+
+
+def _ended(settings: Settings, estimator: str | None) -> str | None:
+    """Take the column of ends, which only a method for units that stop can use."""
+    column: str | None = settings.text("ended", None)
+    if column and estimator in registry.METHODS and estimator != "dcdh":
+        settings.note(
+            f"ended is for dcdh, which follows units that stop; {estimator} holds enrolment to last. Leave it out"
+        )
+    return column
 
 
 def _valid(settings: Settings, key: str, choices: tuple[str, ...], default: str) -> str:
@@ -127,13 +139,14 @@ def estimate(spec_path: Path, out: Path | None = None) -> str:
     """
     spec_path = Path(spec_path)
     spec = EstimateSpec.read(spec_path)
-    frame = read_table(spec.data, (spec.period, spec.entry))
+    frame = read_table(spec.data, (spec.period, spec.entry, *([spec.ended] if spec.ended else [])))
     said: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
         panel = Panel.from_frame(
             frame, spec.unit, spec.period, spec.entry, [*spec.outcomes, *_exposure(spec)],
             weight=spec.weight, cluster=spec.cluster, baseline=spec.choices.covariates,
+            ended=spec.ended,
         )  # fmt: skip
     said += [str(w.message) for w in caught if issubclass(w.category, DataWarning)]
     design = StaggeredDesign.from_panel(panel, spec.comparison, spec.anticipation)
