@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray, IntArray, ObjectArray
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray
 from mtvp_eval.clock import NEVER, period_label
 from mtvp_eval.data.panel import LineageRow, Panel
 from mtvp_eval.data.time_axis import Axis, read_entries, read_periods
@@ -102,10 +102,12 @@ def panel_from_frame(
         ended=stop,
         lineage=(LineageRow("read", "rows of the table", n, 0),),
     )
-    return _with_baseline(panel, {name: values[name][first] for name in baseline}, n * len(clock) - len(frame))
+    moved = {name: len(np.unique(row[_changed(values[name], row, first)])) for name in baseline}
+    known = {name: values[name][first] for name in baseline}
+    return _with_baseline(panel, known, n * len(clock) - len(frame), moved)
 
 
-def _with_baseline(panel: Panel, baseline: dict[str, FloatArray], absent: int) -> Panel:
+def _with_baseline(panel: Panel, baseline: dict[str, FloatArray], absent: int, moved: dict[str, int]) -> Panel:
     from dataclasses import replace
 
     assert panel.entry is not None
@@ -115,6 +117,9 @@ def _with_baseline(panel: Panel, baseline: dict[str, FloatArray], absent: int) -
     missing = {name: int(np.isnan(y).sum()) for name, y in panel.outcomes.items() if np.isnan(y).any()}
     if missing:
         said.append("missing values: " + ", ".join(f"{name} {count}" for name, count in missing.items()))
+    said += [
+        f"{name} changes within {count} units, and their first value counts" for name, count in moved.items() if count
+    ]
     known = np.ones(panel.n_units, dtype=np.bool_)
     for x in baseline.values():
         known &= np.isfinite(x)
@@ -183,7 +188,13 @@ def _first_rows(row: IntArray, clock: IntArray, n: int) -> IntArray:
 def _refuse_changes(
     values: FloatArray | IntArray | ObjectArray, row: IntArray, first: IntArray, name: str, rule: str
 ) -> None:
+    changed = _changed(values, row, first)
+    if changed.any():
+        raise DataError(f"{name} changes within {len(np.unique(row[changed]))} units. {rule}")
+
+
+def _changed(values: FloatArray | IntArray | ObjectArray, row: IntArray, first: IntArray) -> BoolArray:
+    """Return (rows,) whether a value differs from that of its unit's first row."""
     at_first = values[first][row]
     same = (values == at_first) | ((values != values) & (at_first != at_first))
-    if not same.all():
-        raise DataError(f"{name} changes within {len(np.unique(row[~same]))} units. {rule}")
+    return np.asarray(~same, dtype=np.bool_)

@@ -18,7 +18,7 @@ import numpy as np
 from mtvp_eval.arrays import BoolArray, FloatArray
 from mtvp_eval.design.staggered import Cell, Comparison
 from mtvp_eval.errors import EstimationError
-from mtvp_eval.estimators.regression import two_way_fit
+from mtvp_eval.estimators.partialled import partialled_fit
 from mtvp_eval.estimators.results import period_label
 from mtvp_eval.estimators.sample import Sample
 from mtvp_eval.estimators.saturated import cell_reasons
@@ -49,7 +49,8 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre) -> Cell
               u_{as} = \sum_i h_i x_{ia} (1\{s=t\} - o_{is}/o_{i+})
 
     with h_i = w_i / W_gt, s_i and Q the scores and Gram matrix of the path, o the untreated rows and c the ``centre``.
-    The error of a unit's own effect drops out, because its untreated residuals sum to zero.
+    The error of a unit's own effect drops out, because its untreated residuals sum to zero. The slope of a covariate
+    that changes over time adds its influence times the cell's mean of that covariate less its own imputed path.
 
     Raises
     ------
@@ -67,12 +68,14 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre) -> Cell
         )
     before = untreated_rows(sample)
     none = np.zeros((len(design.cohorts), len(design.clock), 0))
-    fit = two_way_fit(sample.y, before, sample.X, sample.w, design.cohort_index, none)
+    path = partialled_fit(sample.y, before, sample.varying, sample.X, sample.w, design.cohort_index, none)
+    fit = path.fit
     usable = sample.observed & before.any(axis=1, keepdims=True)
     share = np.divide(1.0, before.sum(axis=1), out=np.zeros(len(before)), where=before.any(axis=1))
     n, K = design.n_units, len(cells)
     effect, direct = np.zeros(K), np.zeros((n, K))
     pull = np.zeros((K, sample.X.shape[1], len(design.clock)))
+    moved = np.zeros((K, sample.varying.shape[2]))
     empty: list[Cell] = []
     for k, (g, t) in enumerate(cells):
         now = int(np.searchsorted(design.clock, t))
@@ -86,11 +89,12 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre) -> Cell
         direct[unit, k] = n * h * (residual - centre(residual, sample.w[unit]))
         pull[k] = -(sample.X[unit] * (h * share[unit])[:, None]).T @ before[unit]
         pull[k, :, now] += h @ sample.X[unit]
+        moved[k] = h @ path.residual[unit, now]
     combinations, outside = _on_coefficients(-pull, before)
     lost = outside | fit.unidentified(combinations)
     if empty or lost.any():
         raise EstimationError(_explain(cells, empty, lost))
-    influence = direct + fit.influence(combinations)
+    influence = direct + fit.influence(combinations) - path.slope_influence @ moved.T
     return CellAverages(effect, influence, cell_reasons(sample, cells, fit.score))
 
 

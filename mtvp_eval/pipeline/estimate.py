@@ -141,11 +141,13 @@ def estimate(spec_path: Path, out: Path | None = None) -> str:
     spec = EstimateSpec.read(spec_path)
     frame = read_table(spec.data, (spec.period, spec.entry, *([spec.ended] if spec.ended else [])))
     said: list[str] = []
+    moving = _moving(frame, spec)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
         panel = Panel.from_frame(
-            frame, spec.unit, spec.period, spec.entry, [*spec.outcomes, *_exposure(spec)],
-            weight=spec.weight, cluster=spec.cluster, baseline=spec.choices.covariates,
+            frame, spec.unit, spec.period, spec.entry,
+            list(dict.fromkeys([*spec.outcomes, *_exposure(spec), *moving])), weight=spec.weight, cluster=spec.cluster,
+            baseline=[name for name in spec.choices.covariates if name not in moving],
             ended=spec.ended,
         )  # fmt: skip
     said += [str(w.message) for w in caught if issubclass(w.category, DataWarning)]
@@ -162,6 +164,13 @@ def estimate(spec_path: Path, out: Path | None = None) -> str:
     records = [record for effects in found for record in records_of(effects, spec.level)]
     _write(out or spec_path.parent / "estimates.json", records)
     return "\n".join([table_of(records), *(f"Note: {text}" for text in dict.fromkeys(said))])
+
+
+def _moving(frame: pd.DataFrame, spec: EstimateSpec) -> list[str]:
+    """Return the covariates that change within a unit; what is not in the table is said where it is read."""
+    there = [name for name in spec.choices.covariates if name in frame.columns and spec.unit in frame.columns]
+    distinct = frame.groupby(spec.unit, observed=True)[there].nunique() if there else None
+    return [name for name in there if distinct is not None and (distinct[name] > 1).any()]
 
 
 def _exposure(spec: EstimateSpec) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ import yaml
 from mtvp_eval.clock import NEVER
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import StaggeredDesign
-from mtvp_eval.errors import CommandError, DataError, DataWarning
+from mtvp_eval.errors import CommandError, DataError, DataWarning, EstimationError
 from mtvp_eval.estimators.dcdh import dcdh
-from mtvp_eval.estimators.registry import METHODS
+from mtvp_eval.estimators.method import Choices
+from mtvp_eval.estimators.registry import METHODS, run
 from mtvp_eval.pipeline.estimate import estimate, read_table
 from tests.unit.estimators.made_panel import made_panel
 
@@ -201,3 +202,19 @@ def test_an_end_without_an_entry_before_it_is_refused(tmp_path, stop, words):
     frame = table().assign(stop=stop)
     with pytest.raises(DataError, match=words):
         ask(tmp_path, frame, estimator="dcdh", estimands=["overall"], ended="stop")
+
+
+def test_a_covariate_that_changes_over_time_is_used_as_such_or_refused(tmp_path):
+    frame = table()
+    frame["z"] = np.random.default_rng(3).normal(size=len(frame)) + 0.1 * frame.t * frame.x
+    _, records = ask(tmp_path, frame, estimator="callaway_santanna", estimands=["overall"], covariates=["x", "z"])
+    with pytest.warns(DataWarning):
+        panel = Panel.from_frame(frame, "gp", "t", "start", ["y", "z"], baseline=["x"])
+    direct = run(
+        "callaway_santanna", panel, StaggeredDesign.from_panel(panel), "y", ["overall"], Choices(covariates=("x", "z"))
+    )
+    assert records[0]["estimate"] == direct.estimate[0]
+    with pytest.raises(EstimationError, match="z change over time, and this method takes"):
+        ask(tmp_path, frame, estimator="etwfe", estimands=["overall"], covariates=["z"])
+    with pytest.warns(DataWarning, match="z changes within 36 units, and their first value counts"):
+        Panel.from_frame(frame, "gp", "t", "start", "y", baseline=["z"])
