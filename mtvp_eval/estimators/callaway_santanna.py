@@ -17,8 +17,9 @@ from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.estimators.comparison_sets import ComparisonSet, comparison_sets
 from mtvp_eval.estimators.cross_sections import section_effect
 from mtvp_eval.estimators.doubly_robust import Adjustment, two_group_effect
-from mtvp_eval.estimators.results import EffectEstimates, EffectKey, period_label
+from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.estimators.sample import Sample, read_sample
+from mtvp_eval.estimators.tidy import period_label
 
 
 class Missing(StrEnum):

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, frozen
-from mtvp_eval.clock import quarter_label
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.estimand import Estimand, Population, Weighting
 from mtvp_eval.estimators import variance
+from mtvp_eval.estimators.tidy import as_html, as_text, tidy_frame
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_FIRST_QUARTER = 4 * 1900
-"""Clock values from here on are quarters, not years or plain counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,21 +223,7 @@ class EffectEstimates:
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
         """Return one tidy row per estimate: key, estimate, std_error, df, interval, its method, and a note."""
-        import pandas as pd
-
-        half, df, error = self._half_width(level), self.df(), self.std_error()
-        rows = [
-            {
-                "outcome": k.outcome, "estimand": k.estimand, "weighting": str(k.weighting),
-                "population": str(k.population),
-                "cohort": period_label(k.cohort), "period": period_label(k.period), "event_time": k.event_time,
-                "unit": k.unit_of_measure, "estimate": self.estimate[j], "std_error": error[j], "df": df[j],
-                "ci_low": self.estimate[j] - half[j], "ci_high": self.estimate[j] + half[j],
-                "ci_method": self.ci_method if self.no_error[j] is None else "none", "note": self.no_error[j] or "",
-            }
-            for j, k in enumerate(self.index)
-        ]  # fmt: skip
-        return pd.DataFrame(rows).astype({"event_time": "Int64"})
+        return tidy_frame(self, level)
 
     @property
     def ci_method(self) -> str:
@@ -253,10 +236,10 @@ class EffectEstimates:
         )
 
     def __repr__(self) -> str:
-        return f"{self._title()}\n{self.to_frame().to_string(index=False, max_rows=24)}"
+        return as_text(self._title(), self.to_frame())
 
     def _repr_html_(self) -> str:
-        return f"<p>{self._title()}</p>{self.to_frame().to_html(index=False, max_rows=24)}"
+        return as_html(self._title(), self.to_frame())
 
     def _title(self) -> str:
         head = self.method or "Effects"
@@ -272,22 +255,3 @@ class EffectEstimates:
         if self.correction == "fixest" and self.regression is not None:
             return variance.fixest_factor(C, *self.regression)
         return C / (C - 1) if self.correction == "cr1" else 1.0
-
-    def _half_width(self, level: float) -> FloatArray:
-        from scipy.stats import norm, t
-
-        df, tail = self.df(), 0.5 + level / 2
-        usable = np.isfinite(df) & (df > 0)
-        quantile = np.where(usable, t.ppf(tail, np.where(usable, df, 1.0)), norm.ppf(tail))
-        return np.asarray(quantile * self.std_error(), dtype=np.float64)
-
-
-def period_label(clock: int | None) -> str:
-    """Return the label of a clock value: quarters as 2023Q2, years and counts as they are, nothing for None.
-
-    >>> period_label(8093), period_label(2023), period_label(None)
-    ('2023Q2', '2023', '')
-    """
-    if clock is None:
-        return ""
-    return quarter_label(clock) if clock >= _FIRST_QUARTER else str(clock)

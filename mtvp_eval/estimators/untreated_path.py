@@ -19,9 +19,9 @@ from mtvp_eval.arrays import BoolArray, FloatArray
 from mtvp_eval.design.staggered import Cell, Comparison
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimators.partialled import partialled_fit
-from mtvp_eval.estimators.results import period_label
 from mtvp_eval.estimators.sample import Sample
 from mtvp_eval.estimators.saturated import cell_reasons
+from mtvp_eval.estimators.tidy import period_label
 
 Centre = Callable[[FloatArray, FloatArray], float]
 """From residuals and weights of a cell's rows to the value its residuals are centred at."""
