@@ -138,8 +138,11 @@ def _assign(
             waiting = np.ascontiguousarray(counted[order].T)  # by position in the order: what each would take, or 0
             cell = order
             cell += np.arange(0, draws * n, n)[:, None]
-            start = np.ascontiguousarray(cohorts[cell].T)  # by position: the round of start so far
-            np.copyto(waiting, 0, where=start != NOT_STARTED)
+            if number == 1:  # nobody has started
+                start = np.full((n, draws), NOT_STARTED, dtype=np.int8)
+            else:
+                start = np.ascontiguousarray(cohorts[cell].T)  # by position: the round of start so far
+                np.copyto(waiting, 0, where=start != NOT_STARTED)
         pool = applications.in_pool(number)
         here = waiting if pool.all() else waiting * np.tile(pool, draws)[cell].T
         if rule.cap is Cap.CUMULATIVE:
@@ -151,7 +154,7 @@ def _assign(
         start += starts.view(np.int8) * np.int8(number)
         np.copyto(waiting, 0, where=starts)
         if number == rule.capped_rounds or not rule.one_order:
-            cohorts[cell] = start.T
+            cohorts[cell] = np.ascontiguousarray(start.T)
     if rule.oversize is Oversize.OUTSIDE:
         outside = sizes.oversize & (applications.applied_round <= rule.capped_rounds)
         if applications.withdrawn_round is not None:

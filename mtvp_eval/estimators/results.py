@@ -180,13 +180,10 @@ class EffectEstimates:
         influence = self.influence @ A.T
         if weight_influence is not None:
             influence = influence + weight_influence
-        reasons = tuple(
-            next((r for r, w in zip(self.no_error, row, strict=True) if w and r is not None), None) for row in used
-        )
         member = None if self.member is None else self.member.astype(np.float64) @ used.T.astype(np.float64) > 0
         return replace(
             self, index=tuple(index), estimate=A @ np.where(finite, self.estimate, 0.0), influence=influence,
-            no_error=reasons, member=member,
+            no_error=passed_on(self.no_error, used), member=member,
         )  # fmt: skip
 
     @staticmethod
@@ -255,3 +252,14 @@ class EffectEstimates:
         if self.correction == "fixest" and self.regression is not None:
             return variance.fixest_factor(C, *self.regression)
         return C / (C - 1) if self.correction == "cr1" else 1.0
+
+
+def passed_on(no_error: Sequence[str | None], used: BoolArray) -> tuple[str | None, ...]:
+    """Return the first reason for no standard error among the entries that each row of ``used`` (J, K) takes.
+
+    >>> passed_on((None, "alone"), np.array([[True, False], [True, True]]))
+    (None, 'alone')
+    """
+    if not any(no_error):
+        return (None,) * len(used)
+    return tuple(next((r for r, w in zip(no_error, row, strict=True) if w and r is not None), None) for row in used)

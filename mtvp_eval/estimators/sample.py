@@ -6,7 +6,7 @@ Source: none; estimators are invariant to the affine change of covariates made h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ class Sample:
     """Hold y (n, T), X (n, p) with a constant and standardised covariates, w (n,), cluster (n,) or None.
 
     ``varying`` (n, T, q) holds standardised covariates that change over time; q is mostly 0.
+    Derived: ``observed`` (n, T) whether the outcome was observed.
     """
 
     design: StaggeredDesign
@@ -29,11 +30,17 @@ class Sample:
     w: FloatArray
     cluster: ObjectArray | None
     varying: FloatArray
+    observed: BoolArray = field(init=False)
 
-    @property
-    def observed(self) -> BoolArray:
-        """(n, T) whether the outcome was observed."""
-        return np.isfinite(self.y)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "observed", np.isfinite(self.y))
+
+    def count(self) -> IntArray:
+        """Return (G, T) how many units of each cohort were observed in each period."""
+        observed, design = self.observed, self.design
+        if observed.all():
+            return np.repeat(design.cohort_size[:, None], observed.shape[1], axis=1)
+        return np.stack([observed[design.cohort_index == g].sum(axis=0) for g in range(len(design.cohorts))])
 
     def complete(self) -> Sample:
         """Return the sample of the units observed in every period."""

@@ -50,29 +50,30 @@ def tidy_frame(found: Estimates, level: float) -> pd.DataFrame:
     """
     import pandas as pd
 
-    df, error = found.df(), found.std_error()
-    half = _quantile(df, level) * error
-    rows = [
-        {
-            "outcome": k.outcome, "estimand": k.estimand, "weighting": str(k.weighting),
-            "population": str(k.population),
-            "cohort": period_label(k.cohort), "period": period_label(k.period), "event_time": k.event_time,
-            "unit": k.unit_of_measure, "estimate": found.estimate[j], "std_error": error[j], "df": df[j],
-            "ci_low": found.estimate[j] - half[j], "ci_high": found.estimate[j] + half[j],
-            "ci_method": found.ci_method if found.no_error[j] is None else "none", "note": found.no_error[j] or "",
-        }
-        for j, k in enumerate(found.index)
-    ]  # fmt: skip
-    return pd.DataFrame(rows).astype({"event_time": "Int64"})
+    df, error, keys, shown = found.df(), found.std_error(), found.index, found.ci_method
+    half = _quantile(level, df) * error
+    columns = {
+        "outcome": [k.outcome for k in keys], "estimand": [k.estimand for k in keys],
+        "weighting": [str(k.weighting) for k in keys], "population": [str(k.population) for k in keys],
+        "cohort": [period_label(k.cohort) for k in keys], "period": [period_label(k.period) for k in keys],
+        "event_time": pd.array([k.event_time for k in keys], dtype="Int64"),
+        "unit": [k.unit_of_measure for k in keys], "estimate": found.estimate, "std_error": error, "df": df,
+        "ci_low": found.estimate - half, "ci_high": found.estimate + half,
+        "ci_method": [shown if reason is None else "none" for reason in found.no_error],
+        "note": [reason or "" for reason in found.no_error],
+    }  # fmt: skip
+    return pd.DataFrame(columns)
 
 
-def _quantile(df: FloatArray, level: float) -> FloatArray:
+def _quantile(level: float, df: FloatArray) -> FloatArray:
     """Return the (K,) quantile of Student's t, or of the normal where degrees of freedom are infinite."""
     from scipy.stats import norm, t
 
     tail = 0.5 + level / 2
     usable = np.isfinite(df) & (df > 0)
-    return np.where(usable, t.ppf(tail, np.where(usable, df, 1.0)), norm.ppf(tail))
+    found = np.full(len(df), norm.ppf(tail))
+    found[usable] = t.ppf(tail, df[usable])
+    return found
 
 
 def as_text(title: str, frame: pd.DataFrame) -> str:

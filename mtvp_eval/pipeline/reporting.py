@@ -13,6 +13,7 @@ from mtvp_eval.data.panel import Panel
 from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.pipeline.comparison import described_cells
 from mtvp_eval.pipeline.evaluate import Evaluation
+from mtvp_eval.pipeline.intervals import look_level
 from mtvp_eval.pipeline.lottery_report import lottery_frames
 from mtvp_eval.pipeline.methods import headline
 from mtvp_eval.pipeline.money_frames import money_inputs
@@ -42,7 +43,7 @@ PLACES = {
     "assumptions": "assumptions",
     "heterogeneity": "by_cohort",
     "who_pays_who_gains": "parties",
-    "uncertainty": "tornado",
+    "uncertainty": "spread",
     "inputs": "assumptions",
     "net_benefit": "perspectives",
     "sensitivity": "scenarios",
@@ -78,9 +79,15 @@ def report_inputs(evaluation: Evaluation) -> ReportInputs:
         robustness=evaluation.effects.robustness,
         trend_sensitivity=evaluation.sensitivity.trends,
         multiplicity=evaluation.sensitivity.families,
+        intervals=evaluation.intervals,
+        pretrend_power=evaluation.sensitivity.pretrends,
+        looks=(config.looks.taken, config.looks.planned),
+        look_level=look_level(config),
         sensitivity_refused=evaluation.sensitivity.refused,
         draw=_draw(evaluation),
         lottery=lottery_frames(evaluation.draw, evaluation.replay),
+        participation=evaluation.participation,
+        pooling=evaluation.pooling,
         money=money_inputs(evaluation),
         money_refused=evaluation.money.refused,
         headline_method=config.estimation.estimator,

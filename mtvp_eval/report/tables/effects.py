@@ -60,7 +60,8 @@ def headline(inputs: ReportInputs, language: str) -> ReportTable:
         *_effect_columns(inputs, language)[4:],
     )
     if inputs.detectable is not None:
-        shares = inputs.detectable.rename(columns={"share": "detectable", "share_ramp": "detectable_ramp"})
+        shares = inputs.detectable[inputs.detectable["estimand"] == "overall"]
+        shares = shares.rename(columns={"share": "detectable", "share_ramp": "detectable_ramp"})
         keys, added = ["outcome", "weighting"], ["detectable", "detectable_ramp"]
         frame = frame.merge(shares[[*keys, *added]], on=keys, how="left").astype(dict.fromkeys(added, float))
     return _effect_table("headline", frame, columns, ("outcome", "weighting"), language)
@@ -103,13 +104,35 @@ def event_study(inputs: ReportInputs, language: str) -> ReportTable:
     frame = frame.sort_values("estimand", kind="stable").drop_duplicates(["outcome", "weighting", "event_time"])
     frame = _words(frame.sort_values(["outcome", "weighting", "event_time"], kind="stable"), inputs, language)
     frame["event_time"] = frame["event_time"].astype(int)
-    return _effect_table(
-        "event_study",
-        frame,
-        _by(inputs, language, "event_time", band=True),
-        ("outcome", "weighting", "event_time"),
-        language,
-    )
+    frame, detectable = _beside_event_times(frame, inputs, language)
+    *shown, unit, df, note = _by(inputs, language, "event_time", band=True)
+    columns = (*shown, *detectable, unit, df, note)
+    return _effect_table("event_study", frame, columns, ("outcome", "weighting", "event_time"), language)
+
+
+def _beside_event_times(
+    frame: pd.DataFrame, inputs: ReportInputs, language: str
+) -> tuple[pd.DataFrame, tuple[Column, ...]]:
+    """Add the smallest effects that the draw was expected to show, and a note where it compares nobody any more."""
+    if inputs.detectable is None or inputs.detectable["event_time"].isna().all():
+        return frame, ()
+    here = inputs.detectable[inputs.detectable["estimand"] == "event_study"]
+    here = here.rename(columns={"mde_immediate": "detectable", "mde_ramp": "detectable_ramp"})
+    here = here[["outcome", "weighting", "event_time", "detectable", "detectable_ramp"]].astype({"event_time": int})
+    frame = frame.merge(here, on=["outcome", "weighting", "event_time"], how="left")
+    frame = frame.astype({"detectable": float, "detectable_ramp": float})
+    beyond = frame["event_time"] > int(here["event_time"].max())
+    said = text("beyond_window", language)
+    frame["note"] = [
+        f"{n}; {said}" if n and b else said if b else n for n, b in zip(frame["note"], beyond, strict=True)
+    ]
+    frame.loc[frame["withheld"].to_numpy(np.bool_), ["detectable", "detectable_ramp"]] = np.nan
+    columns = (
+        column(name, language, "number", "event_" + name, unit="=unit_text", decimals="decimals",
+               tolerance=REPLAY_TOLERANCE)
+        for name in ("detectable", "detectable_ramp")
+    )  # fmt: skip
+    return frame, tuple(columns)
 
 
 def placebo(inputs: ReportInputs, language: str) -> ReportTable:

@@ -1,7 +1,10 @@
 """Figures: the same table gives the same bytes, an alternative text, no pyplot state left behind."""
 
+from dataclasses import replace
+
 import pytest
 
+from mtvp_eval.report.figures import effects, money
 from mtvp_eval.report.html_check import problems
 from mtvp_eval.report.page import Page
 from tests.unit.report.made_region import made_inputs
@@ -17,6 +20,18 @@ def test_a_figure_is_repeatable_described_and_undated(name):
     assert b"<dc:date>" not in figure.svg
     assert figure.alt.endswith(".")
     assert problems(f'<html lang="nl"><title>t</title><h1>t</h1>{figure._repr_html_()}</html>') == ()
+
+
+@pytest.mark.parametrize(("name", "drawn"), [("event_studies", effects.event_studies), ("parties", money.parties)])
+def test_the_last_digits_of_a_sum_do_not_change_a_picture(name, drawn):
+    more = ("95",) if name == "event_studies" else ()
+    table = Page(made_inputs(), "en").table("event_study" if name == "event_studies" else name)
+
+    def shifted(by: float) -> bytes:
+        numbers = table.frame.select_dtypes("float").columns
+        return drawn(replace(table, frame=table.frame.assign(**{n: table.frame[n] * by for n in numbers})), *more).svg
+
+    assert shifted(1 + 1e-9) == shifted(1) != shifted(1.1)
 
 
 def test_drawing_leaves_no_state():
