@@ -55,7 +55,7 @@ def main() -> None:
     prepare()
     took, peak = run("evaluate")
     rows = sum(1 for _ in Path(PROJECT / "raw" / "example").glob("*.csv"))
-    print("### A large region, one process\n\n| work | seconds | peak, MiB |\n|---|---|---|")
+    print("| work | seconds | peak, MiB |\n|---|---|---|")
     print(
         f"| `mtvp evaluate`: {PRACTICES:,} practices × {QUARTERS} quarters × 6 outcomes, {rows} extracts read, draw "
         f"replayed | {took:.1f} | {peak:.0f} |\n"

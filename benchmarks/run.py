@@ -26,8 +26,17 @@ from tables import Run, page, tables
 
 SECONDS = {"small": 60, "medium": 120, "large": 180}
 """A job is stopped after so much processor time, or ten times as long on the clock."""
-REPEAT = {"small": 2.0, "medium": 6.0, "large": 6.0}
+REPEAT = {"small": 1.0, "medium": 3.0, "large": 5.0}
 """Calls are repeated for so many seconds of processor time; one that takes four times as long is not repeated."""
+
+SCRIPTS = {
+    "bench_import": "Import in a fresh process",
+    "bench_lottery": "Draws and replays",
+    "bench_costbenefit": "Cost and benefit",
+    "bench_evaluate": "A large region, one process",
+    "bench_report": "The example region",
+}
+"""Further benchmarks, of our own work alone, and their titles on the page."""
 
 
 def main() -> None:
@@ -49,7 +58,9 @@ def main() -> None:
                 own = job("ours", name, size, arguments.cap)
                 runs.append(Run(Task(name, name, ()), size, {"mtvp_eval": own}))
     whole = not arguments.tasks and not arguments.quick and sizes == list(EVERY)
-    others = [_script(name) for name in arguments.others or ([] if arguments.tasks else _scripts(whole))]
+    # The report of the example takes a minute and has no peer: only with everything.
+    beside = [name for name in SCRIPTS if not arguments.tasks and (whole or name != "bench_report")]
+    others = [_script(name) for name in arguments.others or beside]
     text = tables(runs, peers)
     if whole or arguments.write:
         (HERE / "README.md").write_text(page(text, others, time.time() - started), encoding="utf-8")
@@ -65,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="the two smaller sizes; nothing is written")
     parser.add_argument("--sizes", nargs="+", choices=EVERY, default=list(EVERY))
     parser.add_argument("--tasks", nargs="+", choices=[*(task.call for task in TASKS), *ALONE], default=[])
-    parser.add_argument("--others", nargs="*", choices=_scripts(True), default=[], help="scripts to run beside tasks")
+    parser.add_argument("--others", nargs="*", choices=list(SCRIPTS), default=[], help="scripts to run beside tasks")
     parser.add_argument("--write", action="store_true", help="write benchmarks/README.md from a part as well")
     parser.add_argument("--cap", type=float, default=8.0, metavar="GIB", help="memory of one job (default 8)")
     return parser
@@ -154,17 +165,14 @@ def used(pid: int) -> tuple[float, float]:
         return 0.0, 0.0
 
 
-def _scripts(whole: bool) -> list[str]:
-    return ["bench_import", "bench_replay", "bench_costbenefit", "bench_evaluate", *(["bench_report"] if whole else [])]
-
-
 def _script(name: str) -> str:
-    """Return what another benchmark prints."""
+    """Return what another benchmark prints, under its title."""
     print(f"[{name}]", flush=True)
     done = subprocess.run(
         [sys.executable, str(HERE / f"{name}.py")], env=settings(), capture_output=True, text=True, check=False
     )
-    return done.stdout if not done.returncode else f"{name} failed: {done.stderr.strip().splitlines()[-1]}\n"
+    said = done.stdout if not done.returncode else f"{name} failed: {done.stderr.strip().splitlines()[-1]}"
+    return f"### {SCRIPTS[name]}\n\n{said.strip()}\n"
 
 
 if __name__ == "__main__":
