@@ -136,9 +136,8 @@ def _alone(runs: list[Run]) -> str:
     for run in runs:
         result = run.found[OURS]
         said = f"refused: {result['error'].split(': ', 1)[-1]}" if "error" in result else ""
-        lines.append(
-            f"| {run.task.title} | {SIZES[run.size].title} | {_time(run.seconds(OURS))} | {result['peak']:.0f} | {said} |"
-        )
+        head = f"| {run.task.title} | {SIZES[run.size].title} | {_time(run.seconds(OURS))}"
+        lines.append(f"{head} | {result['peak']:.0f} | {said} |")
     return "\n".join(lines) + "\n"
 
 
@@ -154,7 +153,8 @@ def page(text: str, others: list[str], seconds: float) -> str:
         f"{seconds / 60:.0f} minutes.\n",
         "Each job runs in a process of its own, on one core, with one thread and at most 8 GiB. Seconds run from a "
         "DataFrame to the table of effects; warm is the median of repeated calls, ours from a process before and one "
-        "after the peers. The first call pays for lazy imports and compilation. Peak memory holds interpreter and data.\n",
+        "after the peers. The first call pays for lazy imports and compilation. Peak memory holds interpreter and "
+        "data. Processor time is what other work on the machine changes least.\n",
     ]
     return "\n".join([*head, text, *others])
 

@@ -20,7 +20,10 @@ COVARIATES = ("log_list_size", "deprivation", "opslag_share", "urbanicity")
 
 @dataclass(frozen=True, slots=True)
 class DrawChoices:
-    """The declared rule of the draw, with the document that says so; nothing of it is guessed."""
+    """The declared rule of the draw, with the document that says so; nothing of it is guessed.
+
+    `reacted` says that applications or withdrawals reacted to earlier draws, so that rounds are tested one by one.
+    """
 
     rollover: str
     misfit: str
@@ -28,6 +31,7 @@ class DrawChoices:
     oversize: str | None
     document: str
     dated: str
+    reacted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,15 @@ class CapacityChoices:
 
 
 @dataclass(frozen=True, slots=True)
+class EffectivenessChoices:
+    """An outcome that cost is set against, and what one unit of gain in it may be worth, in euro per patient-year."""
+
+    outcome: str
+    willingness_to_pay: tuple[float, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class MoneyChoices:
     """What turns effects into euros; `inputs` are amounts that no published table gives.
 
@@ -107,6 +120,7 @@ class MoneyChoices:
     extrapolations: tuple[Extrapolation, ...]
     capacity: CapacityChoices | None
     funding: Mapping[str, Any]
+    effectiveness: EffectivenessChoices | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +209,7 @@ def _draw(settings: Settings) -> DrawChoices:
         oversize=settings.text("oversize", None, choices=("waits", "alone", "outside")),
         document=settings.text("document"),
         dated=str(settings.date("dated")),
+        reacted=settings.flag("reacted", False),
     )
 
 
@@ -275,6 +290,7 @@ def _money(settings: Settings) -> MoneyChoices:
         extrapolations=_extrapolations(settings),
         capacity=_capacity(settings.section("capacity")) if settings.has("capacity") else None,
         funding=_mapping(settings, "funding"),
+        effectiveness=_effectiveness(settings.section("effectiveness")) if settings.has("effectiveness") else None,
     )
 
 
@@ -322,6 +338,16 @@ def _capacity(settings: Settings) -> CapacityChoices:
         settings.number(name, low=1e-9) for name in ("patients_per_fte", "cost_per_fte", "consults", "hours")
     )
     return CapacityChoices(patients, cost, consults, hours, settings.text("source"))
+
+
+def _effectiveness(settings: Settings) -> EffectivenessChoices:
+    given = settings.raw("willingness_to_pay")
+    numbers = given if isinstance(given, list) else []
+    if not numbers or not all(isinstance(v, (int, float)) and not isinstance(v, bool) and v >= 0 for v in numbers):
+        settings.note("willingness_to_pay must be a list of numbers, none negative")
+        numbers = []
+    worth = tuple(float(v) for v in numbers)
+    return EffectivenessChoices(settings.text("outcome"), worth, settings.text("source"))
 
 
 def _disclosure(settings: Settings) -> DisclosureChoices:

@@ -18,10 +18,7 @@ def _panel(frame):
 
 
 def _rows(table):
-    events = [
-        None if e is None or e != e else e
-        for e in table["event_time"].astype(object).where(table["event_time"].notna(), None)
-    ]
+    events = [event if isinstance(event, int) else None for event in table["event_time"].tolist()]
     return {"rows": list(zip(events, table["estimate"], table["std_error"], strict=True))}
 
 

@@ -11,6 +11,8 @@ from mtvp_eval.arrays import BoolArray, IntArray
 from mtvp_eval.design.rules import Applications, CappedSizes, DrawRule, Misfit, Oversize, Rollover
 
 Keys = NDArray[np.uint64]
+_LOOK = 16
+"""Positions after which a walk looks whether any draw goes on."""
 
 
 def standing(applications: Applications, rule: DrawRule, number: int) -> IntArray:
@@ -86,24 +88,26 @@ def walk(size: NDArray[Any], cap: NDArray[Any], misfit: Misfit) -> BoolArray:
     >>> [walk(size, np.array([100], dtype=np.uint32), misfit).ravel().astype(int).tolist() for misfit in Misfit]
     [[1, 0, 1], [1, 0, 0], [1, 1, 0], [1, 1, 0]]
     """
-    starts = np.empty(size.shape, dtype=np.bool_)
     if misfit is Misfit.SKIP:
-        room, left = cap.copy(), np.empty_like(cap)
-        for s, fits in zip(size, starts, strict=True):
-            np.less_equal(s, room, out=fits)
-            np.subtract(room, s, out=left)  # unsigned: wraps to far above the room where s does not fit
-            np.minimum(room, left, out=room)
-    else:
-        passed = np.zeros_like(cap)  # patients so far, those refused included: nobody after a refusal starts
-        for s, fits in zip(size, starts, strict=True):
-            if misfit is Misfit.CLOSE:
-                passed += s
-                np.less_equal(passed, cap, out=fits)
-            elif misfit is Misfit.ADMIT:
-                np.less(passed, cap, out=fits)
-                passed += s
-            else:
-                np.less(2 * passed + s, 2 * cap, out=fits)
-                passed += s
+        room = np.empty((len(size) + 1, len(cap)), dtype=cap.dtype)
+        room[0] = cap
+        for before, after, s in zip(room[:-1], room[1:], size, strict=True):
+            np.subtract(before, s, out=after)  # unsigned: wraps to far above the room where s does not fit
+            np.minimum(before, after, out=after)
+        return np.not_equal(room[1:], room[:-1])
+    starts = np.zeros(size.shape, dtype=np.bool_)
+    passed = np.zeros_like(cap)  # patients so far, those refused included: nobody after a refusal starts
+    for position, (s, fits) in enumerate(zip(size, starts, strict=True)):
+        if misfit is Misfit.CLOSE:
+            passed += s
+            np.less_equal(passed, cap, out=fits)
+        elif misfit is Misfit.ADMIT:
+            np.less(passed, cap, out=fits)
+            passed += s
+        else:
+            np.less(2 * passed + s, 2 * cap, out=fits)
+            passed += s
+        if position % _LOOK == _LOOK - 1 and not fits.any():  # the round has ended in every draw
+            break
     starts &= size > 0
     return starts

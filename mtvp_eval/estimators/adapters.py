@@ -46,7 +46,7 @@ def callaway_averages() -> Averages:
             method=Adjustment(choices.options.get("method", Adjustment.DR)), base_period=base(choices),
         )  # fmt: skip
 
-    return Averages(cells, _by_cell(callaway_santanna, _asked, staggered_of), base, staggered_of, supported)
+    return Averages(cells, _at_once(callaway_santanna, _asked), base, staggered_of, supported)
 
 
 def regression_averages(
@@ -55,8 +55,8 @@ def regression_averages(
     """Return a regression that estimates all its cells at once, whatever is asked of them."""
 
     return Averages(
-        lambda design, _: tuple(cells(staggered_of(design))), _by_cell(function, lambda _: {}, staggered_of),
-        _universal, staggered_of,
+        lambda design, _: tuple(cells(staggered_of(design))),
+        _at_once(function, lambda _: {}), _universal, staggered_of,
     )  # fmt: skip
 
 
@@ -106,6 +106,22 @@ def _universal(_: Choices) -> BasePeriod:
 
 def _asked(estimands: Sequence[Estimand]) -> dict[str, Any]:
     return {"cells": tuple(sorted({cell for e in estimands for cell in e.cells}))}
+
+
+def _at_once(
+    function: Callable[..., EffectEstimates], asked: Callable[[Sequence[Estimand]], dict[str, Any]]
+) -> Callable[[Panel, AnyDesign, str, Sequence[Estimand], Choices], EffectEstimates]:
+    """Return a run of a method that makes averages of its cells itself, without influence values for every cell."""
+
+    def estimate(
+        panel: Panel, design: AnyDesign, outcome: str, estimands: Sequence[Estimand], choices: Choices
+    ) -> EffectEstimates:
+        return function(
+            panel, staggered_of(design), outcome, covariates=choices.covariates, weighting=choices.weighting,
+            estimands=estimands, **asked(estimands), **choices.options,
+        )  # fmt: skip
+
+    return estimate
 
 
 def _by_cell(

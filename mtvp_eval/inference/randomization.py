@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from mtvp_eval.arrays import BoolArray, FloatArray, IntArray
 from mtvp_eval.design.draw import CohortArray
-from mtvp_eval.design.rules import NOT_STARTED, Applications, Cap, FinalRound, Rollover
-from mtvp_eval.errors import DesignError, EstimationError
+from mtvp_eval.errors import EstimationError
 from mtvp_eval.inference.contrasts import ContrastPlan
 from mtvp_eval.inference.replay import DrawnRegion, ReplayedStatistics, conditional_replays, replay_statistics
 
@@ -235,64 +234,3 @@ def replay_estimator(
 def largest_p(tests: Sequence[RandomizationTest]) -> FloatArray:
     """Return the largest p-value (J, K) over the readings that a record allows, where the rule is undocumented."""
     return np.asarray(np.max([test.p_value for test in tests], axis=0))
-
-
-def round_given_history(
-    region: DrawnRegion, number: int, order: IntArray | None = None
-) -> tuple[DrawnRegion, IntArray]:
-    """Return one round as a draw of its own, given all that happened before; where applications reacted to draws.
-
-    Under queue the places of those drawn out before are part of the history, so the recorded `order` of the round is
-    needed; only the newcomers' places are random then. Test each round with contrasts of round 1 against later, and
-    combine the p-values by `combine_rounds`. Returns the round as a region, and the rows of its applicants.
-
-    Raises
-    ------
-    DesignError
-        If the rule is not declared, keeps one number for ever, carries room over, or needs an order that is not given.
-
-    Example
-    -------
-    >>> from datetime import date
-    >>> from mtvp_eval.design.rules import DrawRule, Misfit
-    >>> rule = DrawRule(Rollover.REDRAW, Misfit.SKIP, "regional plan", date(2023, 2, 24))
-    >>> applications = Applications(np.full(8, 100), np.ones(8), 800)
-    >>> drawn = DrawnRegion(applications, rule, np.array([1, 1, 2, 2, 3, 3, 4, 4]), np.arange(8))
-    >>> second, rows = round_given_history(drawn, 2)
-    >>> rows.tolist(), second.cohort.tolist()
-    ([2, 3, 4, 5, 6, 7], [1, 1, 2, 2, 2, 2])
-    """
-    rule, applications = region.rule, region.applications
-    if rule is None or rule.rollover is Rollover.PERMANENT_NUMBER or rule.cap is Cap.CUMULATIVE:
-        raise DesignError("A round given its history needs a declared rule of queue, redraw or class with a fixed cap.")
-    waits = applications.in_pool(number) & ((region.cohort == NOT_STARTED) | (region.cohort >= number))
-    here = np.flatnonzero(waits)
-    priority = np.zeros(applications.n, dtype=np.int64)
-    if rule.rollover is not Rollover.REDRAW:
-        priority = (applications.applied_round == number).astype(np.int64)
-    if rule.rollover is Rollover.QUEUE and number > 1:
-        if order is None:
-            raise DesignError("Under queue the recorded order of the round is part of its history; give it.")
-        losers = [int(row) for row in order if applications.applied_round[row] < number and waits[row]]
-        priority[losers] = np.arange(len(losers))
-        priority[applications.applied_round == number] = len(losers)
-    if applications.priority is not None:
-        priority = applications.priority * (priority.max() + 1) + priority
-    first = np.ones(len(here), dtype=np.int64)
-    alone = Applications(applications.list_size[here], first, applications.region_total, None, priority[here])
-    cohort = np.where(region.cohort[here] == number, 1, 2)
-    rule = replace(rule, capped_rounds=1, final_round=FinalRound.OPEN)
-    return DrawnRegion(alone, rule, cohort, region.rows[here]), here
-
-
-def combine_rounds(p_values: FloatArray) -> float:
-    r"""Combine `p_values` of rounds, each valid given the history before it: :math:`-2\sum\log p \sim \chi^2_{2R}`.
-
-    Source: Fisher (1932), section 21.1.
-
-    >>> round(combine_rounds(np.array([0.04, 0.20])), 4)
-    0.0466
-    """
-    from scipy.stats import chi2
-
-    return float(chi2.sf(-2 * np.log(p_values).sum(), 2 * len(p_values)))

@@ -17,7 +17,8 @@ from mtvp_eval.costbenefit.stakeholders import stranded_cost
 from mtvp_eval.pipeline.evaluate import Evaluation
 from mtvp_eval.pipeline.money_beside import Beside
 from mtvp_eval.pipeline.money_decision import contract, measure_next, observed_quarters, saving
-from mtvp_eval.pipeline.money_parties import capacity_frame, funding, parties, returns, spread_frame
+from mtvp_eval.pipeline.money_parties import budget, capacity_frame, funding, parties, returns, spread_frame
+from mtvp_eval.pipeline.money_plane import acceptability, against, plane
 from mtvp_eval.pipeline.pricing import Variant
 from mtvp_eval.report.inputs import MONEY_FRAMES, InsurerPage, MoneyInputs, Priced, page_frame
 
@@ -95,6 +96,8 @@ def insurer_page(evaluation: Evaluation, uncertain: Uncertain, beside: Beside) -
     total, window = result.total(Perspective.INSURER), beside.placebo_window
     reach = critical_value(total.df, level) + critical_value(total.df, 2 * _POWER - 1)
     first, last = (quarter_label(t) for t in window)
+    asked = evaluation.config.money.effectiveness if evaluation.config.money else None
+    beside_effect = None if asked is None else against(evaluation, uncertain, asked)
     return InsurerPage(
         stranded=_stranded(result),
         tornado=_tornado(result, beside, level),
@@ -108,8 +111,11 @@ def insurer_page(evaluation: Evaluation, uncertain: Uncertain, beside: Beside) -
         extrapolations=_extrapolations(beside, seed, level),
         capacity=capacity_frame(result, capacity),
         returns=returns(uncertain, beside, seed),
+        budget_impact=budget(uncertain, beside, seed, level),
         funding=funding(beside, capacity, seed, level),
         spread=spread_frame(result, spread),
+        plane=plane(beside_effect, level),
+        acceptability=acceptability(beside_effect, level),
         freed=_freed(result),
         guards=len(result.ledger.lines),
         detectable=reach * total.sd / result.patient_years(discounted=True),

@@ -16,6 +16,7 @@ from mtvp_eval.report.tables import (
     insurer_page,
     lottery,
     money,
+    plane,
     returns,
     sensitivity,
     uptake,
@@ -67,8 +68,11 @@ PAGE: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "extrapolations": insurer_page.extrapolations,
     "capacity": insurer_page.capacity,
     "returns": returns.returns,
+    "budget_impact": returns.budget_impact,
     "funding": returns.funding,
     "spread": returns.spread,
+    "plane": plane.plane,
+    "acceptability": plane.acceptability,
 }
 NAMES = (
     *EVALUATION,

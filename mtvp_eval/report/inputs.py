@@ -91,11 +91,20 @@ PAGE_FRAMES: dict[str, tuple[str, ...]] = {
         *("scenario", "part", "first_year", "last_year", "programme", "induced", "savings", "net_ratio", "gross_ratio"),
         *("payback", "reading", "probability"),
     ),
+    "budget_impact": ("scenario", "year", "programme", "induced", "savings", "net_cost", "low", "high", "freed"),
     "funding": (
         *("group", "scenario", "form", "payment", "claims", "outlay", "gp_practice", "insurer", "fte", "minutes"),
         *("low", "high"),
     ),
     "spread": ("kind", "line", "size", "origin"),
+    "plane": (
+        *("outcome", "perspective", "effect", "cost", "var_effect", "var_cost", "covariance", "quadrant", "icer"),
+        *("shape", "low", "high"),
+    ),
+    "acceptability": (
+        *("perspective", "willingness_to_pay", "inb", "low", "high", "probability", "frontier", "evpi"),
+        *("loss_programme", "loss_without"),
+    ),
 }
 """Columns of each frame of `InsurerPage`; a frame without rows is something that was not declared or not possible."""
 
@@ -149,8 +158,11 @@ class InsurerPage:
     extrapolations: pd.DataFrame
     capacity: pd.DataFrame
     returns: pd.DataFrame
+    budget_impact: pd.DataFrame
     funding: pd.DataFrame
     spread: pd.DataFrame
+    plane: pd.DataFrame
+    acceptability: pd.DataFrame
     freed: float
     guards: int
     detectable: float

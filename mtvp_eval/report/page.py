@@ -175,6 +175,7 @@ class Page:
                 table, self.inputs.outcome(self.inputs.primary_outcome).title[self.language], percent(self.inputs.level)
             ),
             "tornado": lambda: money.tornado(table, _centre(self.inputs)),
+            "plane": lambda: money.plane(table, self.inputs.level, _gained(self.inputs, table, self.language)),
         }
         if name not in draw:
             raise MtvpError(f"There is no figure {name!r}; figures are {', '.join(draw)}.")
@@ -193,3 +194,9 @@ def _centre(inputs: ReportInputs) -> float:
     assert inputs.money is not None
     rows = inputs.money.perspectives
     return float(rows.loc[rows["perspective"] == "insurer", "total"].iloc[0])
+
+
+def _gained(inputs: ReportInputs, table: ReportTable, language: str) -> str:
+    """The outcome that cost is set against, with its unit."""
+    outcome = inputs.outcome(str(table.frame["outcome"].iloc[0]))
+    return f"{outcome.title[language]}, {outcome.unit[language]}"

@@ -11,17 +11,15 @@ from mtvp_eval.arrays import FloatArray, IntArray
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.draw import draw_cohorts
 from mtvp_eval.design.lottery import LotteryDesign
-from mtvp_eval.design.rules import Applications, Cap, DrawRule, FinalRound, Misfit, Rollover
+from mtvp_eval.design.rules import Applications, DrawRule, FinalRound, Misfit, Rollover
 from mtvp_eval.design.staggered import StaggeredDesign
 from mtvp_eval.errors import DesignError, EstimationError, NotIdentifiedError
 from mtvp_eval.estimators.lottery import lottery
 from mtvp_eval.inference.contrasts import ContrastPlan, cell_changes, event_study
 from mtvp_eval.inference.randomization import (
-    combine_rounds,
     largest_p,
     randomization_test,
     replay_estimator,
-    round_given_history,
     sharp_interval,
 )
 from mtvp_eval.inference.replay import DrawnRegion, ReplayedStatistics, replay_statistics
@@ -267,29 +265,7 @@ def test_free_permutation_keeps_cohort_sizes_inside_blocks() -> None:
         assert (np.sort(free.replay(np.random.default_rng(0), 5)[:, mine], axis=1) == np.sort(drawn.cohort[mine])).all()
 
 
-def test_a_round_given_its_history_leaves_only_newcomers_random_in_a_queue() -> None:
-    applications = Applications(np.full(16, 1000), np.array([1] * 8 + [2] * 8), 24_000)
-    rule = DrawRule(Rollover.QUEUE, Misfit.SKIP, "x", date(2023, 1, 1), capped_rounds=2)
-    cohort = np.array([1] * 6 + [2] * 2 + [2] * 4 + [3] * 4)
-    drawn = DrawnRegion(applications, rule, cohort, np.arange(16))
-    alone, here = round_given_history(drawn, 2, order=np.array([7, 6, *range(8, 16)]))
-    assert here.tolist() == list(range(6, 16))
-    replays = alone.replay(np.random.default_rng(1), 400)
-    assert (replays[:, :2] == 1).all()  # the two drawn out before go first
-    assert ((replays[:, 2:] == 1).sum(axis=1) == 4).all()
-    assert len(np.unique(alone.applications.block[2:])) == 1
-    redraw = DrawnRegion(
-        applications, DrawRule(Rollover.REDRAW, Misfit.SKIP, "x", date(2023, 1, 1)), cohort, np.arange(16)
-    )
-    assert len(np.unique(round_given_history(redraw, 2)[0].applications.block)) == 1
-    with pytest.raises(DesignError, match="recorded order"):
-        round_given_history(drawn, 2)
-    carried = DrawRule(Rollover.QUEUE, Misfit.SKIP, "x", date(2023, 1, 1), cap=Cap.CUMULATIVE)
-    with pytest.raises(DesignError, match="fixed cap"):
-        round_given_history(DrawnRegion(applications, carried, cohort, np.arange(16)), 1)
-
-
-def test_p_values_over_readings_and_rounds() -> None:
+def test_p_values_over_readings() -> None:
     one = region(30, 3)
     plan, event_time = event_study(3, leads=0)
     numbers = cell_changes(outcomes(30, 4)[0], FIRST, plan.cohort, event_time)[None]
@@ -299,7 +275,6 @@ def test_p_values_over_readings_and_rounds() -> None:
         other = DrawnRegion(one.applications, rule, one.cohort, one.rows)
         tests.append(randomization_test(replay_statistics([other], numbers, plan, np.random.default_rng(2), 99)))
     assert np.array_equal(largest_p(tests), np.maximum(tests[0].p_value, tests[1].p_value))
-    assert combine_rounds(np.array([0.5])) == pytest.approx(0.5)
 
 
 def test_contradictory_plans_and_panels_that_are_too_short_are_refused() -> None:

@@ -203,11 +203,26 @@ def made_page(**changes: object) -> InsurerPage:
             ("observed", "observed", "2023", "2023", 713_500.0, 0.0, 301_200.0, 0.42, 0.42, np.nan, "not_yet", 23.5),
             ("three", "both", "2023", "2026", 2.9e6, 0.0, 3.1e6, 1.07, 1.07, 2.6, "stays", 55.0),
         ),
+        budget_impact=frame(
+            "budget_impact",
+            ("observed", "2023", 713_500.0, 0.0, 301_200.0, 412_300.0, -741_200.0, 1_562_900.0, 301_200.0),
+            ("three", "2024", 950_000.0, 0.0, 400_000.0, 550_000.0, -9e5, 2e6, 4e5),
+        ),
         funding=frame(
             "funding",
             ("base", "base", "fee_s3", 11.91, -1.30, -9.88, 0.73, -5.12, 0.2, 1.2, -1.8, 3.2),
             ("funding", "fixed_revenue", "fixed_revenue", 11.91, 0.0, -9.88, 2.03, -6.42, 0.2, 1.2, -1.8, 3.2),
             ("funding_own", "offer", "staff_grant", 8.0, -1.30, -9.88, -3.18, -1.21, 0.13, 0.8, -1.8, 3.2),
+        ),
+        plane=frame(
+            "plane",
+            ("work_pleasure", "insurer", 0.4, 5.12, 0.04, 49.0, -0.3, "NE", 12.8, "interval", -30.0, 90.0),
+            ("work_pleasure", "society", 0.4, 8.13, 0.04, 60.0, -0.2, "NE", 20.3, "complement", -12.0, 400.0),
+        ),
+        acceptability=frame(
+            "acceptability",
+            ("insurer", 0.0, -5.12, -19.4, 9.2, 23.5, 76.5, 1.1, 6.2, 1.1),
+            ("insurer", 20.0, 2.88, -12.0, 17.9, 65.0, 65.0, 1.9, 1.9, 4.8),
         ),
         spread=frame(
             "spread", ("price", "practice_outlay", 0.25, "question"), ("cashable", "hospital_cost", 0.15, "ledger")
