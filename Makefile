@@ -14,14 +14,15 @@ export OPENBLAS_NUM_THREADS
 OPEN_DATA := $(wildcard notebooks/open_data*.ipynb reports/open_data/*.ipynb)
 POLICE := notebooks/police_training.ipynb
 NOTEBOOKS := $(filter-out $(OPEN_DATA) $(POLICE),$(wildcard notebooks/*.ipynb reports/example/*.ipynb))
+POOLED := reports/small/results.json reports/north/results.json reports/south/results.json
 NOTEBOOKS += $(if $(wildcard raw/vektis),$(OPEN_DATA)) $(if $(wildcard raw/police),$(POLICE))
 
 .PHONY: report test test-slow notebooks bench lock clean
 
-report: .venv/.stamp $(filter raw/example raw/small,raw/$(REGION))
+report: .venv/.stamp $(filter raw/example raw/small raw/north raw/south,raw/$(REGION))
 	$(PYTHON) -m mtvp_eval report $(REGION)
 
-test: .venv/.stamp $(if $(strip $(NOTEBOOKS)),raw/example)
+test: .venv/.stamp $(if $(strip $(NOTEBOOKS)),raw/example $(POOLED))
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
@@ -32,17 +33,21 @@ test-slow: .venv/.stamp
 	$(PYTHON) -m pytest -m slow
 
 # After a change of what reports show: publish the example anew and store its outputs in the templates.
-notebooks: .venv/.stamp raw/example
+notebooks: .venv/.stamp raw/example $(POOLED)
 	$(PYTHON) -m mtvp_eval report example
+	$(PYTHON) -m mtvp_eval pool example north small south
 	$(PYTHON) tools/store_notebooks.py
 
 bench: .venv/.stamp
-	$(PYTHON) benchmarks/bench_report.py
-	$(PYTHON) benchmarks/bench_costbenefit.py
+	$(PYTHON) benchmarks/run.py
 	$(PYTHON) benchmarks/bench_lottery.py
 
-raw/example raw/small: | .venv/.stamp
+raw/example raw/small raw/north raw/south: | .venv/.stamp
 	$(PYTHON) -m mtvp_eval simulate $(@F)
+
+# What the notebook on many regions reads.
+reports/small/results.json reports/north/results.json reports/south/results.json: reports/%/results.json: $(wildcard mtvp_eval/*.py mtvp_eval/*/*.py data_dictionary/*.yaml reports/*/evaluation.yaml) | raw/%
+	$(PYTHON) -m mtvp_eval evaluate $*
 
 .venv/.stamp: requirements.lock pyproject.toml tools/setup_environment.py
 	@$(PYTHON3) tools/setup_environment.py

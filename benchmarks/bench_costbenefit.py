@@ -9,7 +9,7 @@ import numpy as np
 
 from mtvp_eval.costbenefit.decision import acceptability
 from mtvp_eval.costbenefit.flows import FlowModel
-from mtvp_eval.costbenefit.joint_draws import evaluate
+from mtvp_eval.costbenefit.joint_draws import InputDraws, evaluate
 
 DRAWS, LINES, YEARS, PARTIES, EFFECTS = 10_000, 50, 10, 12, 20
 
@@ -38,7 +38,8 @@ def joint() -> None:
     price, scale = rng.random((DRAWS, LINES)), rng.random((DRAWS, 3, YEARS))
     cash, avoid = rng.random((2, DRAWS, LINES, YEARS))
     group = rng.integers(0, 3, LINES)
-    took = seconds(lambda: evaluate(flows, theta, price, scale, group, cash, avoid))
+    drawn = InputDraws(price, scale, group, cash, avoid)
+    took = seconds(lambda: evaluate(flows, theta, drawn))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"joint draws: {took:.2f} s (limit 1 s), peak {peak:.2f} GiB (limit 1 GiB)")
 

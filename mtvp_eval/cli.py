@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     added = verb("diagnose", _diagnose, "bias, coverage and power of the planned analysis on simulated extracts")
     added.add_argument("region")
     added.add_argument("--runs", type=int, default=100, metavar="N", help="simulated regions (default 100)")
+    added = verb("pool", _pool, "what regions say together, from their published results: reports/pooled/")
+    added.add_argument("regions", nargs="*", metavar="REGION")
+    added.add_argument("--all", action="store_true", help="every region with a results.json")
     added = verb("money", _money, "net benefit with the prices known on a day beside those known now", reads=True)
     added.add_argument("region")
     added.add_argument("--known-on", type=date.fromisoformat, required=True, metavar="DATE", help="such as 2024-01-01")
@@ -132,11 +135,14 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.pool import POOLED, verify_pooled
     from mtvp_eval.pipeline.publish import verify
     from mtvp_eval.pipeline.publish_open_data import verify_open_data
 
     if arguments.region == "open_data":
         print(verify_open_data(arguments.data))
+    elif arguments.region == POOLED:
+        print(verify_pooled())
     else:
         print(verify(arguments.region, arguments.data))
     return 0
@@ -157,6 +163,14 @@ def _dictionary(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _pool(arguments: argparse.Namespace) -> int:
+    from mtvp_eval.pipeline.pool import pool
+
+    for line in pool(arguments.regions, everything=arguments.all):
+        print(line)
+    return 0
+
+
 def _money(arguments: argparse.Namespace) -> int:
     from mtvp_eval.pipeline.publish import revised
 
@@ -167,7 +181,7 @@ def _money(arguments: argparse.Namespace) -> int:
 def _decide(arguments: argparse.Namespace) -> int:
     from mtvp_eval.costbenefit.decide import decide
 
-    print(decide(arguments.spec, arguments.out).to_frame().to_string(index=False))
+    print(decide(arguments.spec, arguments.out).to_text())
     return 0
 
 

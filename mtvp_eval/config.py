@@ -10,13 +10,11 @@ from typing import Any
 from mtvp_eval.clock import quarter
 from mtvp_eval.costbenefit.effects import ALL_INSURERS
 from mtvp_eval.data.cells import ReadingSettings
-from mtvp_eval.errors import CommandError
+from mtvp_eval.errors import CommandError, EstimationError
+from mtvp_eval.estimands.heterogeneity import MODERATORS
+from mtvp_eval.estimators.registry import METHODS, averages
 from mtvp_eval.settings import Settings, load_yaml
 
-ESTIMATORS = ("callaway_santanna", "lottery_default")
-"""Estimators that may be the headline."""
-SENSITIVITY = ("callaway_santanna", "lottery", "lottery_default", "lottery_weighted", "lottery_efficient")
-"""Estimators that may stand beside it."""
 COVARIATES = ("log_list_size", "deprivation", "opslag_share", "urbanicity")
 
 
@@ -46,7 +44,7 @@ class OutcomeChoices:
 
 @dataclass(frozen=True, slots=True)
 class EstimationChoices:
-    """How effects are estimated: fixed before outcomes are read."""
+    """How effects are estimated, and by which properties they may differ: fixed before outcomes are read."""
 
     estimator: str
     method: str
@@ -60,6 +58,7 @@ class EstimationChoices:
     window_first: int | None
     level: float
     seed: int
+    moderators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +92,21 @@ class CapacityChoices:
 
 
 @dataclass(frozen=True, slots=True)
+class EffectivenessChoices:
+    """An outcome that cost is set against, and what one unit of gain in it may be worth, in euro per patient-year."""
+
+    outcome: str
+    willingness_to_pay: tuple[float, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class MoneyChoices:
     """What turns effects into euros; `inputs` are amounts that no published table gives.
 
     `insured_of` is `all`, or the UZOVI number of the one insurer whose insured are counted. `spread` (see
-    `read_spread`) is what is uncertain beside the effects. Extrapolations never enter the headline.
+    `read_spread`) is what is uncertain beside the effects, `funding` (see `read_funding`) forms of payment with the
+    region's own amounts. Extrapolations never enter the headline.
     """
 
     ledger: str
@@ -110,6 +119,20 @@ class MoneyChoices:
     baseline: BaselineCost | None
     extrapolations: tuple[Extrapolation, ...]
     capacity: CapacityChoices | None
+    funding: Mapping[str, Any]
+    effectiveness: EffectivenessChoices | None
+
+
+@dataclass(frozen=True, slots=True)
+class LookChoices:
+    """How many looks at this region's data were taken, this one included, and how many were planned before the first.
+
+    Where a number was planned, intervals for all looks together are printed beside the others; otherwise the report
+    says that nothing is adjusted.
+    """
+
+    taken: int | None
+    planned: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +145,7 @@ class DisclosureChoices:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationConfig:
-    """One region's question: programme, draw, outcomes, estimation, money and disclosure."""
+    """One region's question: programme, draw, outcomes, estimation, looks, money and disclosure."""
 
     region: str
     programme: str
@@ -134,6 +157,7 @@ class EvaluationConfig:
     estimation: EstimationChoices
     money: MoneyChoices | None
     disclosure: DisclosureChoices
+    looks: LookChoices
 
     @classmethod
     def read(cls, path: Path) -> EvaluationConfig:
@@ -165,6 +189,7 @@ class EvaluationConfig:
             estimation=_estimation(settings.section("estimation")),
             money=_money(settings.section("cost_benefit")) if settings.has("cost_benefit") else None,
             disclosure=_disclosure(settings.section("disclosure")),
+            looks=_looks(settings.section("looks")),
         )
 
 
@@ -201,19 +226,42 @@ def _estimation(settings: Settings) -> EstimationChoices:
     if first is not None and last is not None and not first < 0 <= last:
         settings.note("event_first must be negative and event_last zero or more")
     return EstimationChoices(
-        estimator=settings.text("estimator", "callaway_santanna", choices=ESTIMATORS),
+        estimator=_headline(settings),
         method=settings.text("method", "dr", choices=("dr", "reg", "ipw")),
         comparison=settings.text("comparison", "not_yet_enrolled", choices=("not_yet_enrolled", "never_enrolled")),
         covariates=settings.texts("covariates", ("log_list_size",), choices=COVARIATES),
         anticipation=settings.integer("anticipation", 0, low=0),
         min_comparison=settings.integer("min_comparison", 5, low=2),
-        sensitivity=settings.texts("sensitivity", (), choices=SENSITIVITY),
+        sensitivity=settings.texts("sensitivity", (), choices=METHODS),
         event_first=first,
         event_last=last,
         window_first=_quarter(settings, "first_quarter"),
         level=settings.number("level", 0.95, 0.5, 0.999),
         seed=settings.integer("seed", 1, low=0),
+        moderators=settings.texts("moderators", (), choices=tuple(MODERATORS)),
     )
+
+
+def _headline(settings: Settings) -> str:
+    """Take a method that gives effects by cohort and quarter; totals in euro and averages follow from them."""
+    name = settings.text("estimator", "callaway_santanna", choices=METHODS)
+    if name in METHODS:
+        try:
+            averages(name)
+        except EstimationError as error:
+            settings.note(f"estimator {name} cannot be the headline: {error} Name it under sensitivity")
+    return name
+
+
+def _looks(settings: Settings) -> LookChoices:
+    taken, planned = settings.integer("taken", None, low=1), settings.integer("planned", None, low=1)
+    if planned is not None and taken is None:
+        settings.note("planned needs taken: which of the planned looks this is")
+    elif planned is not None and taken is not None and taken > planned:
+        settings.note(
+            f"this is look {taken}, but {planned} were planned; a look that was not planned cannot be paid for"
+        )
+    return LookChoices(taken, planned)
 
 
 def _quarter(settings: Settings, key: str) -> int | None:
@@ -243,6 +291,8 @@ def _money(settings: Settings) -> MoneyChoices:
         baseline=_baseline(settings.section("baseline_total_cost")) if settings.has("baseline_total_cost") else None,
         extrapolations=_extrapolations(settings),
         capacity=_capacity(settings.section("capacity")) if settings.has("capacity") else None,
+        funding=_mapping(settings, "funding"),
+        effectiveness=_effectiveness(settings.section("effectiveness")) if settings.has("effectiveness") else None,
     )
 
 
@@ -290,6 +340,16 @@ def _capacity(settings: Settings) -> CapacityChoices:
         settings.number(name, low=1e-9) for name in ("patients_per_fte", "cost_per_fte", "consults", "hours")
     )
     return CapacityChoices(patients, cost, consults, hours, settings.text("source"))
+
+
+def _effectiveness(settings: Settings) -> EffectivenessChoices:
+    given = settings.raw("willingness_to_pay")
+    numbers = given if isinstance(given, list) else []
+    if not numbers or not all(isinstance(v, (int, float)) and not isinstance(v, bool) and v >= 0 for v in numbers):
+        settings.note("willingness_to_pay must be a list of numbers, none negative")
+        numbers = []
+    worth = tuple(float(v) for v in numbers)
+    return EffectivenessChoices(settings.text("outcome"), worth, settings.text("source"))
 
 
 def _disclosure(settings: Settings) -> DisclosureChoices:

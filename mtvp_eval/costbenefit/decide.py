@@ -13,7 +13,7 @@ import numpy as np
 
 from mtvp_eval.arrays import FloatArray
 from mtvp_eval.costbenefit.decision import Acceptability, Frontier, acceptability, frontier, incremental
-from mtvp_eval.costbenefit.plane import Difference, difference, fieller
+from mtvp_eval.costbenefit.plane import Difference, Quadrant, SetShape, difference, fieller
 from mtvp_eval.costbenefit.voi import MAX_PARAMETERS, ParameterRegression, PartialValue, align
 from mtvp_eval.errors import CommandError, DataError
 from mtvp_eval.settings import Settings, load_yaml, nearest
@@ -68,6 +68,7 @@ class Decision:
             "ceaf": _by(k, a.ceaf),
             "optimal": {key: self.options[i] for key, i in zip(k, a.optimal, strict=True)},
             "evpi": _by(k, a.evpi),
+            "expected_loss": {name: _by(k, a.expected_loss[i]) for i, name in enumerate(self.options)},
             "evppi": {name: _by(k, [v.value for v in values]) for name, values in self.evppi.items()},
             "evppi_check": {
                 name: {
@@ -81,7 +82,8 @@ class Decision:
     def to_frame(self) -> Any:
         """Return a DataFrame with a row for each option and willingness to pay.
 
-        Columns willingness_to_pay, option, net_benefit, eib, ceac, best (highest mean net benefit), evpi.
+        Columns willingness_to_pay, option, net_benefit, eib, ceac, expected_loss, best (highest mean net benefit) and
+        evpi.
         """
         import pandas as pd
 
@@ -95,6 +97,7 @@ class Decision:
                     "net_benefit": a.expected[i, j],
                     "eib": float(self.differences.get(name, zero).inb(a.willingness_to_pay)[0][j]),
                     "ceac": a.ceac[i, j],
+                    "expected_loss": a.expected_loss[i, j],
                     "best": bool(a.optimal[j] == i),
                     "evpi": a.evpi[j],
                 }
@@ -102,6 +105,35 @@ class Decision:
                 for i, name in enumerate(self.options)
             ]
         )
+
+    def to_text(self) -> str:
+        """Return the answers as tables of text: by threshold, against the reference, and the value of information."""
+        import pandas as pd
+
+        compared = [
+            {
+                "option": name,
+                "status": self.frontier.status[i].value,
+                **({} if name == self.reference else _shown(self.differences[name])),
+            }
+            for i, name in enumerate(self.options)
+        ]
+        parts = [self.to_frame(), pd.DataFrame(compared).fillna("")]
+        if self.evppi:
+            k = self.answers.willingness_to_pay
+            rows = [
+                {
+                    "parameters": name,
+                    "willingness_to_pay": at,
+                    "evppi": value.value,
+                    "floor": value.floor,
+                    "reading": "" if value.distinguishable else "not distinguishable from 0",
+                }
+                for name, values in self.evppi.items()
+                for at, value in zip(k, values, strict=True)
+            ]
+            parts.append(pd.DataFrame(rows))
+        return "\n\n".join(part.to_string(index=False) for part in parts)
 
 
 def decide(spec: Path, out: Path | None = None, seed: int = 1) -> Decision:
@@ -128,7 +160,8 @@ def decide(spec: Path, out: Path | None = None, seed: int = 1) -> Decision:
             settings.note(f"{key}: there is no file {path.name} beside the specification")
     if asked and "parameters" not in paths:
         settings.note("evppi asks for parameters, but no file of parameters is named")
-    settings.finish()
+    if not {"effects", "costs"} <= set(paths) or not all(path.is_file() for path in paths.values()):
+        settings.finish()
     tables = {key: read_draws(path) for key, path in paths.items()}
     decision = _answer(settings, tables, reference, grid, asked, np.random.default_rng(seed))
     target = out or spec.parent / "decision.json"
@@ -252,11 +285,32 @@ def _comparison(d: Difference) -> dict[str, Any]:
     return {
         "incremental_effect": d.effect,
         "incremental_cost": d.cost,
+        "var_effect": d.var_effect,
+        "var_cost": d.var_cost,
+        "covariance": d.covariance,
         "quadrant": d.quadrant.name,
         "meaning": d.quadrant.value,
         "fieller_shape": found.shape.value,
         "fieller_low": _number(found.low),
         "fieller_high": _number(found.high),
+    }
+
+
+def _shown(d: Difference) -> dict[str, Any]:
+    """The comparison with the reference in words and numbers; no ratio is printed where one option dominates."""
+    found = fieller(d)
+    limits = {
+        SetShape.INTERVAL: f"{found.low:.6g} to {found.high:.6g}",
+        SetShape.COMPLEMENT: f"below {found.low:.6g} or above {found.high:.6g}",
+        SetShape.WHOLE_LINE: "every ratio",
+    }
+    ratio = d.quadrant in (Quadrant.NE, Quadrant.SW)
+    return {
+        "effect": f"{d.effect:.6g}",
+        "cost": f"{d.cost:.6g}",
+        "meaning": d.quadrant.value,
+        "icer": f"{d.icer:.6g}" if ratio else "",
+        "fieller_95": limits[found.shape],
     }
 
 

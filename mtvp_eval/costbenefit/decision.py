@@ -31,6 +31,17 @@ class Acceptability:
     ceaf: FloatArray
     evpi: FloatArray
 
+    @property
+    def expected_loss(self) -> FloatArray:
+        r"""What choosing an option now loses on average against knowing everything (D, J).
+
+        .. math:: EL_d = E \max_j NB_j - E\,NB_d
+
+        Its smallest value over options is the value of perfect information, at the option with the highest mean.
+        Source: Alarid-Escudero, Enns, Kuntz, Michaud & Jalal, Value in Health 2019;22:611.
+        """
+        return self.evpi + self.expected.max(axis=0) - self.expected
+
 
 class FrontierStatus(StrEnum):
     """On the frontier, strictly dominated by one option, or by a mixture of two (extended)."""
@@ -67,6 +78,8 @@ def acceptability(effects: FloatArray, costs: FloatArray, willingness_to_pay: Fl
     >>> result = acceptability(e, c, np.array([5.0, 20.0, 40.0]))
     >>> result.ceac[1].tolist(), result.evpi.tolist()
     ([0.0, 0.5, 1.0], [0.0, 5.0, 0.0])
+    >>> result.expected_loss[1].tolist()
+    [15.0, 5.0, 0.0]
     """
     _check(effects, costs)
     order = np.argsort(willingness_to_pay, kind="stable")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine, PriceSource, Quantity, ShareOfPayerPrice
+from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine, PriceSource, Quantity, ShareOfPayerPrice, StatedPrice
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
+from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.errors import LedgerError
 
 
@@ -38,9 +40,82 @@ class FundingTerms:
     kept: float = 1.0
 
 
+FORMS = {form.name.lower(): form for form in Funding}
+"""Forms of payment by the name that a settings file uses."""
 _LAW = {Funding.FEE_S1: Law.ZVW_S1, Funding.FEE_S3: Law.ZVW_S3, Funding.INNOVATION_BUDGET: Law.ZVW_OTHER}
 _YEARLY = (Funding.STAFF_GRANT, Funding.INNOVATION_BUDGET)
 _STOPS_SERVICE = (Funding.SURCHARGE_ONLY, Funding.SURCHARGE_WITH_SERVICE, Funding.FIXED_REVENUE)
+
+
+def stops_service(form: Funding) -> bool:
+    """Whether (part of) the fee for service stops under a form, so that past claims must be known."""
+    return form in _STOPS_SERVICE
+
+
+def read_funding(mapping: Mapping[str, Any], past_claims: StatedPrice | None) -> dict[str, FundingTerms]:
+    """Read forms of payment with a region's own amounts strictly, by the name each is given.
+
+    Each has a `form` (one of `FORMS`), an `amount` (value, price_year, source, evidence: euros per patient-year, or
+    euros for each calendar year, whole or part, of a grant or budget) and, where fee for service stops, the share
+    `kept` and optionally `past_claims` in place of the region's own. Raises ``LedgerError`` with every problem.
+
+    >>> amount = {"value": 13.5, "price_year": 2024, "source": "offer", "evidence": "contract"}
+    >>> read_funding({"offer": {"form": "fee_s1", "amount": amount}}, None)["offer"].kept
+    1.0
+    """
+    problems = Problems("cost_benefit: funding")
+    read = {}
+    for name, spec in mapping.items():
+        where = str(name)
+        if not problems.keys(spec, where, ("form", "amount"), ("kept", "past_claims")):
+            continue
+        form = FORMS.get(spec["form"]) if isinstance(spec["form"], str) else None
+        if form is None:
+            problems.add(f"{where}.form", f"must be one of {', '.join(FORMS)}")
+            continue
+        amount = _stated(spec["amount"], f"{where}.amount", problems)
+        past = past_claims
+        if spec.get("past_claims") is not None:
+            past = _stated(spec["past_claims"], f"{where}.past_claims", problems)
+        kept = _kept_share(form, spec.get("kept"), where, problems)
+        if stops_service(form) and past is None:
+            problems.add(f"{where}.past_claims", "is needed: no claims of general practice were supplied before it")
+        read[where] = FundingTerms(form, amount, past if stops_service(form) else None, kept)
+    problems.raise_if_any()
+    return read
+
+
+def _stated(spec: Any, where: str, problems: Problems) -> StatedPrice:
+    """Read an amount with its price year, source and evidence; problems are noted."""
+    if not problems.keys(spec, where, ("value", "price_year", "source", "evidence")):
+        return StatedPrice(0.0, 0, "", Evidence.ASSUMED)
+    if spec["evidence"] not in list(Evidence):
+        problems.add(f"{where}.evidence", f"must be one of {', '.join(Evidence)}")
+    known = Evidence(spec["evidence"]) if spec["evidence"] in list(Evidence) else Evidence.ASSUMED
+    value = problems.number(spec["value"], f"{where}.value", low=0.0)
+    return StatedPrice(value, problems.year(spec["price_year"], f"{where}.price_year"), str(spec["source"]), known)
+
+
+def _kept_share(form: Funding, given: Any, where: str, problems: Problems) -> float:
+    """The share of fee for service that stays: fixed by the form, but for a surcharge that leaves part of it."""
+    if form is Funding.SURCHARGE_WITH_SERVICE:
+        if given is None:
+            problems.add(f"{where}.kept", "is needed: the share of fee for service that stays, between 0 and 1")
+            return 1.0
+        return problems.number(given, f"{where}.kept", 0.0, 1.0)
+    fixed = 0.0 if form in _STOPS_SERVICE else 1.0
+    if given is not None and given != fixed:
+        problems.add(f"{where}.kept", f"is {fixed:g} by the form {spec_name(form)}; leave it out")
+    return fixed
+
+
+def spec_name(form: Funding) -> str:
+    """Return the name of a form in a settings file.
+
+    >>> spec_name(Funding.FIXED_REVENUE)
+    'fixed_revenue'
+    """
+    return form.name.lower()
 
 
 def funded(ledger: Ledger, terms: FundingTerms) -> Ledger:
@@ -52,7 +127,7 @@ def funded(ledger: Ledger, terms: FundingTerms) -> Ledger:
 
     Raises ``LedgerError`` when service stops and no past claims are given, or when the share kept does not fit.
     """
-    stops = terms.form in _STOPS_SERVICE
+    stops = stops_service(terms.form)
     kept_by_form = {Funding.SURCHARGE_ONLY: 0.0, Funding.FIXED_REVENUE: 0.0}.get(terms.form)
     if not 0.0 <= terms.kept <= 1.0 or (not stops and terms.kept != 1.0) or (kept_by_form not in (None, terms.kept)):
         raise LedgerError(f"The share of fee for service kept ({terms.kept:g}) does not fit `{terms.form}`.")

@@ -2,71 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray, IntArray
 from mtvp_eval.costbenefit.effects import PricedEffects
 from mtvp_eval.costbenefit.flows import FlowModel, incidence
-from mtvp_eval.costbenefit.ledger import Ledger, Quantity
+from mtvp_eval.costbenefit.ledger import Quantity
 from mtvp_eval.costbenefit.net_benefit import NetBenefit
 from mtvp_eval.costbenefit.profiles import geometric
-from mtvp_eval.costbenefit.reading import Problems
+from mtvp_eval.costbenefit.spread import Quantiles, Spread, beta_share, gamma_factor
 from mtvp_eval.errors import LedgerError
 
 _CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """Uncertainty of what is not estimated; a name is a ledger line, what is absent is fixed.
+class InputDraws:
+    """Draws of every input that was not estimated.
 
-    `price`: coefficient of variation of both prices (gamma). `cashable` and `avoidable`: standard deviation of the
-    share around the ledger's (beta, one draw for all years of a line). `lag`: chances of cash and avoidance coming 0,
-    1, 2, … years later. `decay`: mean and standard deviation of the yearly decay after the observed years (beta).
-    `uptake`: coefficient of variation of patient-years after the observed years (gamma).
+    `price` (S, L) factors on both prices; `scale` (S, G, T) factors on quantities by `group` (L,); `cash` and `avoid`
+    (S, L, T) shares that replace those of the ledger.
     """
 
-    price: Mapping[str, float] = field(default_factory=dict)
-    cashable: Mapping[str, float] = field(default_factory=dict)
-    avoidable: Mapping[str, float] = field(default_factory=dict)
-    lag: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    decay: tuple[float, float] | None = None
-    uptake: float = 0.0
-
-
-def read_spread(mapping: Mapping[str, Any], ledger: Ledger) -> Spread:
-    """Read a spread strictly, as written in a settings file: line names under price, cashable, avoidable and lag.
-
-    Decay is ``{mean: 0.2, sd: 0.05}``; a lag is a list of chances that sums to one. Raises ``LedgerError`` with every
-    problem.
-    """
-    problems = Problems("The spread of uncertain inputs")
-    problems.keys(mapping, "", (), ("price", "cashable", "avoidable", "lag", "decay", "uptake"))
-    known = [line.id for line in ledger.lines]
-    named: dict[str, dict[str, float]] = {}
-    for key, high in (("price", 10.0), ("cashable", 0.5), ("avoidable", 0.5)):
-        entries = mapping.get(key) or {}
-        problems.keys(entries, key, (), known)
-        named[key] = {line: problems.number(value, f"{key}.{line}", 0.0, high) for line, value in entries.items()}
-    lags = mapping.get("lag") or {}
-    problems.keys(lags, "lag", (), known)
-    for line, chances in lags.items():
-        numbers = [problems.number(c, f"lag.{line}", 0.0, 1.0) for c in chances] if isinstance(chances, list) else []
-        if abs(sum(numbers) - 1.0) > 1e-9:
-            problems.add(f"lag.{line}", "must be a list of chances that sums to one: 0, 1, 2, … years later")
-    decay = mapping.get("decay")
-    if decay is not None and problems.keys(decay, "decay", ("mean", "sd")):
-        decay = (
-            problems.number(decay["mean"], "decay.mean", 0, 1),
-            problems.number(decay["sd"], "decay.sd", 1e-9, 0.5),
-        )
-    uptake = problems.number(mapping.get("uptake", 0.0), "uptake", 0.0, 10.0)
-    problems.raise_if_any()
-    return Spread(named["price"], named["cashable"], named["avoidable"], lags, decay, uptake)
+    price: FloatArray
+    scale: FloatArray
+    group: IntArray
+    cash: FloatArray
+    avoid: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +60,9 @@ def draw_effects(effects: PricedEffects, n_draws: int, rng: np.random.Generator)
     [[1.0], [1.0]]
     """
     w, u = np.linalg.eigh(effects.covariance)
-    root = u * np.sqrt(np.maximum(w, 0.0))
-    z = rng.standard_normal((n_draws, effects.n)) @ root.T
+    # the symmetric root: signs and order of eigenvectors, which differ between processors, drop out of it
+    root = (u * np.sqrt(np.maximum(w, 0.0))) @ u.T
+    z = rng.standard_normal((n_draws, effects.n)) @ root
     df = float(effects.df.min()) if effects.n else np.inf
     if np.isfinite(df):
         z = z * np.sqrt(df / rng.chisquare(df, n_draws))[:, None]
@@ -124,60 +90,64 @@ def multiplier_draws(
     return estimate + sign @ sums / len(influence)
 
 
+def draw_inputs(result: NetBenefit, spread: Spread, n_draws: int, rng: np.random.Generator) -> InputDraws:
+    """Draw prices, shares, lags, persistence and uptake; `Spread` says from which family and how they hang together.
+
+    Raises ``LedgerError`` when the spread names no line of the ledger, a share cannot have its spread, or decay is
+    drawn where later years have no effect.
+    """
+    flows = result.flows
+    ids = [line.id for line in result.ledger.lines]
+    for name in sorted({*spread.price, *spread.cashable, *spread.avoidable, *spread.lag} - set(ids)):
+        raise LedgerError(f"The spread names {name}, which is no line of the ledger. Lines: {', '.join(ids)}.")
+    quantiles = Quantiles(n_draws, spread.dependence, rng)
+    price = np.ones((n_draws, len(ids)))
+    cash = np.broadcast_to(flows.cashable, (n_draws, *flows.cashable.shape)).copy()
+    avoid = np.broadcast_to(flows.avoidable, cash.shape).copy()
+    for i, line_id in enumerate(ids):
+        if spread.price.get(line_id):
+            price[:, i] = gamma_factor(spread.price[line_id], quantiles.level("price"))
+        for kind, share, declared in (("cashable", cash, spread.cashable), ("avoidable", avoid, spread.avoidable)):
+            if declared.get(line_id):
+                levels, year = np.unique(share[0, i], return_inverse=True)
+                share[:, i] = beta_share(levels, declared[line_id], quantiles.level(kind))[:, year]
+        if line_id in spread.lag:
+            _delay(i, spread.lag[line_id], (cash, avoid), quantiles.level("lag"))
+    return InputDraws(price, _quantity_scale(result, spread, quantiles), _scale_group(result), cash, avoid)
+
+
 def joint_draws(
     result: NetBenefit, spread: Spread, n_draws: int, rng: np.random.Generator, effects: FloatArray | None = None
 ) -> JointDraws:
     """Draw effects, prices, shares, lags, persistence and uptake jointly, and all gains that follow.
 
     `effects` (S, K) replaces the multivariate t, for example by `multiplier_draws`. The estimated effects keep their
-    joint covariance; the other inputs are drawn apart from them and from each other, which the report must say. Raises
-    ``LedgerError`` when the spread names no line of the ledger, a share cannot have its spread, or decay is drawn
-    without extrapolation. `tests/unit/costbenefit/test_sensitivity.py` shows every part on two lines.
+    joint covariance; the other inputs are drawn apart from them, which the report must say. Raises ``LedgerError`` as
+    `draw_inputs` does. `tests/unit/costbenefit/test_sensitivity.py` shows every part on two lines.
 
-    >>> Spread(price={"hospital": 0.1}, decay=(0.2, 0.05)).uptake
-    0.0
+    >>> Spread(price={"hospital": 0.1}, decay=(0.2, 0.05)).n_inputs
+    2
     """
-    flows = result.flows
-    ids = [line.id for line in result.ledger.lines]
-    for name in sorted({*spread.price, *spread.cashable, *spread.avoidable, *spread.lag} - set(ids)):
-        raise LedgerError(f"The spread names {name}, which is no line of the ledger. Lines: {', '.join(ids)}.")
     theta = draw_effects(result.effects, n_draws, rng) if effects is None else effects
     if len(theta) != n_draws:
         raise LedgerError(f"{len(theta)} draws of effects for {n_draws} draws: give as many.")
-    scale, group = _quantity_scale(result, spread, n_draws, rng), _scale_group(result)
-    price = np.ones((n_draws, len(ids)))
-    cash = np.broadcast_to(flows.cashable, (n_draws, *flows.cashable.shape)).copy()
-    avoid = np.broadcast_to(flows.avoidable, cash.shape).copy()
-    for i, line_id in enumerate(ids):
-        price[:, i] = _gamma(spread.price.get(line_id, 0.0), n_draws, rng)
-        _draw_share(cash, i, spread.cashable.get(line_id, 0.0), rng)
-        _draw_share(avoid, i, spread.avoidable.get(line_id, 0.0), rng)
-        if line_id in spread.lag:
-            _delay(i, spread.lag[line_id], (cash, avoid), rng)
-    gains, resource = evaluate(flows, theta, price, scale, group, cash, avoid)
+    drawn = draw_inputs(result, spread, n_draws, rng)
+    gains, resource = evaluate(result.flows, theta, drawn)
     return JointDraws(theta, gains, resource)
 
 
-def evaluate(
-    flows: FlowModel,
-    theta: FloatArray,
-    price: FloatArray,
-    scale: FloatArray,
-    group: IntArray,
-    cash: FloatArray,
-    avoid: FloatArray,
-) -> tuple[FloatArray, FloatArray]:
+def evaluate(flows: FlowModel, theta: FloatArray, inputs: InputDraws) -> tuple[FloatArray, FloatArray]:
     r"""Return gains (S, P, T) and resource cost (S, T) of draws of everything.
 
     Quantity x price of a line is :math:`(W_{lt}'(\theta, 1))\, persistence_{lt}\, scale_{g(l)t}\, price_l`.
 
-    Parameters: `theta` (S, K) effects, `price` (S, L) factors, `scale` (S, G, T) factors on quantities by `group` (L,),
-    `cash` and `avoid` (S, L, T) shares that replace those of `flows`. Works through blocks of draws, so that memory
+    Parameters: `theta` (S, K) effects and as many draws of `inputs`. Works through blocks of draws, so that memory
     stays at one block beside the inputs.
 
     >>> one = np.ones((1, 1))
     >>> flows = FlowModel(np.array([[[2.0, 1.0]]]), one, one, one, one, 0 * one, np.array([0]), np.array([1]), 2)
-    >>> gains, used = evaluate(flows, 3 * one, one, np.ones((1, 1, 1)), np.array([0]), one[None], one[None])
+    >>> drawn = InputDraws(one, np.ones((1, 1, 1)), np.array([0]), one[None], one[None])
+    >>> gains, used = evaluate(flows, 3 * one, drawn)
     >>> gains.ravel().tolist()                      # 2 x 3 + 1 go from the first party to the second
     [-7.0, 7.0]
     """
@@ -190,10 +160,10 @@ def evaluate(
         part = slice(start, start + _CHUNK)
         quantity = (theta[part] @ weight[:-1] + weight[-1]).reshape(-1, lines, years)
         quantity *= flows.persistence
-        quantity *= scale[part][:, group]
-        quantity *= price[part][:, :, None]
-        paid = quantity * flows.price_payer * cash[part]
-        used = quantity * flows.price_resource * avoid[part]
+        quantity *= inputs.scale[part][:, inputs.group]
+        quantity *= inputs.price[part][:, :, None]
+        paid = quantity * flows.price_payer * inputs.cash[part]
+        used = quantity * flows.price_resource * inputs.avoid[part]
         gains[part] = (receives - pays) @ paid - receives @ used
         resource[part] = used.sum(axis=1)
     return gains, resource
@@ -211,50 +181,27 @@ def _scale_group(result: NetBenefit) -> IntArray:
     )
 
 
-def _quantity_scale(result: NetBenefit, spread: Spread, n: int, rng: np.random.Generator) -> FloatArray:
+def _quantity_scale(result: NetBenefit, spread: Spread, quantiles: Quantiles) -> FloatArray:
     """Factors (S, 3, T): none on fixed sums, uptake on patients, uptake and decay on effects."""
     scenario = result.scenario
-    scale = np.ones((n, 3, scenario.n_years))
+    uptake = gamma_factor(spread.uptake, quantiles.level("uptake"))
+    scale = np.ones((len(uptake), 3, scenario.n_years))
     later = 1.0 - scenario.observed
-    scale[:, 1:] += (_gamma(spread.uptake, n, rng)[:, None, None] - 1.0) * later
-    if spread.decay is not None:
+    scale[:, 1:] += (uptake[:, None, None] - 1.0) * later
+    if spread.decay is not None and later.any():
         if (scenario.persistence[scenario.observed_years :] <= 0.0).any():
             raise LedgerError("Decay can be drawn only in a scenario that extrapolates. Give it a persistence first.")
         mean, sd = spread.decay
-        decay = _beta(np.array([mean]), sd, rng.random(n))[:, 0]
+        decay = beta_share(np.array([mean]), sd, quantiles.level("decay"))[:, 0]
         path = np.stack([geometric(scenario.observed_years, scenario.n_years, float(d)) for d in decay])
         scale[:, 2] *= path / scenario.persistence
     return scale
 
 
-def _gamma(cv: float, n: int, rng: np.random.Generator) -> FloatArray:
-    """Positive factors with mean 1 and a coefficient of variation."""
-    return np.ones(n) if cv == 0.0 else rng.gamma(cv**-2, cv**2, n)
-
-
-def _beta(mean: FloatArray, sd: float, u: FloatArray) -> FloatArray:
-    """Beta quantiles with given means (T,) and standard deviation at one uniform a draw (S, T); 0 and 1 stay."""
-    from scipy.special import betaincinv
-
-    inner = (mean > 0.0) & (mean < 1.0)
-    size = mean[inner] * (1.0 - mean[inner]) / sd**2 - 1.0
-    if (size <= 0.0).any():
-        raise LedgerError("The standard deviation of a share is too large for its mean: it must be below sqrt(m(1-m)).")
-    out = np.broadcast_to(mean, (len(u), len(mean))).copy()
-    out[:, inner] = betaincinv(mean[inner] * size, (1.0 - mean[inner]) * size, u[:, None])
-    return out
-
-
-def _draw_share(share: FloatArray, line: int, sd: float, rng: np.random.Generator) -> None:
-    if sd > 0.0:
-        levels, year = np.unique(share[0, line], return_inverse=True)
-        share[:, line] = _beta(levels, sd, rng.random(len(share)))[:, year]
-
-
-def _delay(line: int, chances: Sequence[float], shares: tuple[FloatArray, ...], rng: np.random.Generator) -> None:
+def _delay(line: int, chances: Sequence[float], shares: tuple[FloatArray, ...], u: FloatArray) -> None:
     """Shift the paths of a line by a drawn number of years; the first year's share holds until then."""
     years = np.arange(shares[0].shape[2])
-    later = rng.choice(len(chances), size=len(shares[0]), p=np.asarray(chances, dtype=float))
+    later = np.searchsorted(np.cumsum(chances)[:-1], u, side="right")
     source = np.maximum(years - later[:, None], 0)
     for share in shares:
         share[:, line] = np.take_along_axis(share[:, line], source, axis=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -57,7 +57,10 @@ PriceSource = TablePrice | StatedPrice | ShareOfPayerPrice | EffectIsEuro
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """One flow between two parties; shares are as written and become one number a year in a scenario."""
+    """One flow between two parties; shares are as written and become one number a year in a scenario.
+
+    `spread` says how uncertain the line's own amount and shares are; see `spread.Spread`.
+    """
 
     id: str
     label: str
@@ -82,6 +85,7 @@ class LedgerLine:
     backfill: Any = 0.0
     in_year: int | None = None
     owner: str = ""
+    spread: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

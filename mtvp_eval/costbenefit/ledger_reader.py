@@ -21,6 +21,7 @@ from mtvp_eval.costbenefit.ledger import (
 from mtvp_eval.costbenefit.ledger_rules import double_counting
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
 from mtvp_eval.costbenefit.reading import Problems
+from mtvp_eval.costbenefit.spread import read_line_spread
 from mtvp_eval.settings import load_yaml
 
 E = TypeVar("E", bound=StrEnum)
@@ -50,6 +51,7 @@ _OPTIONAL = (
     "backfill",
     "in_year",
     "owner",
+    "spread",
 )
 
 
@@ -135,6 +137,7 @@ def _line(entry: Any, position: int, problems: Problems) -> LedgerLine | None:
         backfill=entry.get("backfill", 0.0),
         in_year=entry.get("in_year"),
         owner=str(entry.get("owner", "")),
+        spread=read_line_spread(entry.get("spread"), f"{where}.spread", problems),
     )
     if line.payer == line.receiver:
         problems.add(where, "payer and receiver are the same party")

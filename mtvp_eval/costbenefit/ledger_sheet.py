@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mtvp_eval.arrays import FloatArray
 from mtvp_eval.costbenefit.effects import QuantityBasis
 from mtvp_eval.costbenefit.ledger import LedgerLine, Quantity, ShareOfPayerPrice
 from mtvp_eval.costbenefit.net_benefit import NetBenefit
@@ -17,6 +18,8 @@ _COLUMNS = (
     "price_payer", "price_resource", "persistence", "cash_share", "avoidable_share", "discount_factor", "cash",
     "resource", "cash_present_value", "resource_present_value",
 )  # fmt: skip
+_CHANGED = ("price_payer", "cash_share", "uptake", "avoidable_share")
+"""What an analyst can change of each line in one cell."""
 _LETTER = dict(zip(_COLUMNS, "ABCDEFGHIJKLMNOPQRST", strict=True))
 
 
@@ -30,6 +33,8 @@ class SheetCells:
     paid_tariff: str
     price: dict[str, str]
     cash_share: dict[str, str]
+    uptake: dict[str, str]
+    avoidable_share: dict[str, str]
     patient_years: dict[int, str]
     effect: dict[str, str]
 
@@ -38,8 +43,9 @@ def write_ledger_sheet(sheet: Any, result: NetBenefit) -> SheetCells:
     """Write the ledger with live formulas to an openpyxl worksheet.
 
     Top: present value of every party on the observed horizon, society, break-even and paid tariff. Then what can be
-    changed: patient-years by year, effects, price and cash share by line. Below: one row for each line and year. Every
-    number above follows from the cells below by formulas. Prices are in euros of the scenario's price year.
+    changed: patient-years by year, effects, and by line price, cash share, uptake and avoidable share. Below: one row
+    for each line and year. Every number above follows from the cells below by formulas. Prices are in euros of the
+    scenario's price year.
     """
     parties = [p for p in Party if any(p in (line.payer, line.receiver) for line in result.ledger.lines)]
     lines, n_years = result.ledger.lines, result.scenario.n_years
@@ -50,14 +56,14 @@ def write_ledger_sheet(sheet: Any, result: NetBenefit) -> SheetCells:
     last = top_rows + len(lines) * n_years
     year_cell = _year_block(sheet, result, top_years)
     effect_cell = _effect_block(sheet, result, top_effects)
-    price_cell, cash_cell = _line_block(sheet, result, top_lines)
+    changed = _line_block(sheet, result, top_lines)
     for column, name in enumerate(_COLUMNS, start=1):
         sheet.cell(top_rows, column, name)
     row = top_rows
     for i in range(len(lines)):
         for t in range(n_years):
             row += 1
-            cells = _row(result, i, t, row, year_cell, effect_cell, price_cell, cash_cell)
+            cells = _row(result, i, t, row, year_cell, effect_cell, changed)
             for column, value in enumerate(cells, start=1):
                 sheet.cell(row, column, value)
     net, society = _totals(sheet, parties, top_rows + 1, last)
@@ -72,10 +78,35 @@ def write_ledger_sheet(sheet: Any, result: NetBenefit) -> SheetCells:
     sheet.cell(position, 2, f"=({fee})/({volume})")
     sheet.cell(position + 1, 1, "break-even tariff per patient-year")
     sheet.cell(position + 1, 2, f"=B{position}+{net[Party.INSURER.value]}/({volume})")
+    volumes = {int(y): f"B{year_cell[t]}" for t, y in enumerate(result.scenario.years)}
+    blocks = (top_years, top_effects, top_lines, top_rows)
+    _style(
+        sheet,
+        blocks,
+        (*effect_cell.values(), *volumes.values(), *(c for cells in changed.values() for c in cells.values())),
+    )
     return SheetCells(
-        net, society, f"B{position + 1}", f"B{position}", price_cell, cash_cell,
-        {int(y): f"B{year_cell[t]}" for t, y in enumerate(result.scenario.years)}, effect_cell,
+        net, society, f"B{position + 1}", f"B{position}", changed["price_payer"], changed["cash_share"],
+        changed["uptake"], changed["avoidable_share"], volumes, effect_cell,
     )  # fmt: skip
+
+
+def _style(sheet: Any, headings: tuple[int, ...], changeable: tuple[str, ...]) -> None:
+    """Bold headings, numbers as amounts or shares, and a colour on the cells that are meant to be changed."""
+    from openpyxl.styles import Font, PatternFill
+
+    for row in sheet.iter_rows():
+        for cell in row:
+            large = (cell.row > headings[-1] and cell.column_letter in "QRST") or cell.row < headings[0] - 3
+            cell.number_format = "#,##0" if large else "General" if cell.column == 1 else "#,##0.00##"
+            if cell.row in headings:
+                cell.font = Font(bold=True)
+    for row in range(headings[-1] + 1, sheet.max_row + 1):
+        sheet[f"F{row}"].number_format = "0"
+    for address in changeable:
+        sheet[address].fill = PatternFill("solid", fgColor="FFF2CC")
+    for letter, width in {"A": 34, **dict.fromkeys("BCDEFGHIJKLMNOPQRST", 17)}.items():
+        sheet.column_dimensions[letter].width = width
 
 
 def _totals(sheet: Any, parties: list[Party], first: int, last: int) -> tuple[dict[str, str], str]:
@@ -88,6 +119,7 @@ def _totals(sheet: Any, parties: list[Party], first: int, last: int) -> tuple[di
         return f'SUMIFS({column(amount)},{column(side)},$A{row},{column("horizon")},"observed")'
 
     sheet.cell(1, 1, "present value, observed years (euro)")
+    sheet.cell(1, 2, "follows from the coloured cells: change them")
     net = {}
     for row, party in enumerate(parties, start=2):
         sheet.cell(row, 1, party.value)
@@ -126,21 +158,36 @@ def _effect_block(sheet: Any, result: NetBenefit, top: int) -> dict[str, str]:
     return cells
 
 
-def _line_block(sheet: Any, result: NetBenefit, top: int) -> tuple[dict[str, str], dict[str, str]]:
-    """Price and cash share of each line where they are the same in every year; empty otherwise."""
-    for column, name in enumerate(("line", "price_payer", "cash_share"), start=1):
+def _line_block(sheet: Any, result: NetBenefit, top: int) -> dict[str, dict[str, str]]:
+    """What can be changed of each line, where it is the same in every year; by name, then line."""
+    cells: dict[str, dict[str, str]] = {name: {} for name in _CHANGED}
+    for column, name in enumerate(("line", *_CHANGED), start=1):
         sheet.cell(top, column, name)
-    price: dict[str, str] = {}
-    cash: dict[str, str] = {}
     for i, line in enumerate(result.ledger.lines):
         row = top + 1 + i
         sheet.cell(row, 1, line.id)
-        for column, values, cells in ((2, result.flows.price_payer[i], price), (3, result.flows.cashable[i], cash)):
-            same = bool(np.all(values == values[0]))
-            sheet.cell(row, column, float(values[0]) if same else "by year, in the rows below")
+        values = (result.flows.price_payer[i], result.flows.cashable[i], _uptake(result, i), result.flows.avoidable[i])
+        for column, (name, path) in enumerate(zip(_CHANGED, values, strict=True), start=2):
+            if path is None:
+                sheet.cell(row, column, "does not apply")
+                continue
+            same = bool(np.all(path == path[0]))
+            sheet.cell(row, column, float(path[0]) if same else "by year, in the rows below")
             if same:
-                cells[line.id] = f"{'ABC'[column - 1]}{row}"
-    return price, cash
+                cells[name][line.id] = f"{'ABCDE'[column - 1]}{row}"
+    return cells
+
+
+def _uptake(result: NetBenefit, i: int) -> FloatArray | None:
+    """Take-up of a line in each year (T,), or None where its quantity does not follow patient-years."""
+    line, volume = result.ledger.lines[i], result.scenario.patient_years
+    if line.quantity_source is Quantity.CONTRACT or not (volume > 0.0).all():
+        return None
+    if line.quantity_source is Quantity.INPUT:
+        return result.flows.weight[i, :, -1] / (line.quantity * volume) if line.quantity else None
+    if result.effects.basis is not QuantityBasis.PER_PATIENT_YEAR:
+        return None
+    return result.flows.weight[i, :, int(result.effects.of(str(line.effect))[0])] / volume
 
 
 def _row(
@@ -150,23 +197,26 @@ def _row(
     row: int,
     year_cell: list[int],
     effect_cell: dict[str, str],
-    price_cell: dict[str, str],
-    cash_cell: dict[str, str],
+    changed: dict[str, dict[str, str]],
 ) -> list[Any]:
     """One line in one year: text, numbers and the formulas of its two amounts."""
     line, flows, scenario = result.ledger.lines[i], result.flows, result.scenario
     quantity, patients, uptake = _quantity(result, line, i, t, f"B{year_cell[t]}", effect_cell)
     payer, resource = float(flows.price_payer[i, t]), float(flows.price_resource[i, t])
     follows = line.price_resource
-    price = f"={price_cell[line.id]}" if line.id in price_cell else payer
+
+    def given(name: str, value: float) -> Any:
+        return f"={changed[name][line.id]}" if line.id in changed[name] else value
+
     return [
         line.id, line.payer.value, line.receiver.value, line.sector.value, line.evidence.value, int(scenario.years[t]),
-        "observed" if scenario.observed[t] else "extrapolated", quantity, patients, uptake, price,
+        "observed" if scenario.observed[t] else "extrapolated", quantity, patients, given("uptake", uptake),
+        given("price_payer", payer),
         # a resource cost that is a share of the price follows the price; any other is a number of its own
         f"=K{row}*{follows.share!r}" if isinstance(follows, ShareOfPayerPrice) else resource,
         float(flows.persistence[i, t]),
-        f"={cash_cell[line.id]}" if line.id in cash_cell else float(flows.cashable[i, t]),
-        float(flows.avoidable[i, t]), f"=C{year_cell[t]}",
+        given("cash_share", float(flows.cashable[i, t])), given("avoidable_share", float(flows.avoidable[i, t])),
+        f"=C{year_cell[t]}",
         f"=H{row}*I{row}*J{row}*K{row}*M{row}*N{row}", f"=H{row}*I{row}*J{row}*L{row}*M{row}*O{row}",
         f"=Q{row}*P{row}", f"=R{row}*P{row}",
     ]  # fmt: skip

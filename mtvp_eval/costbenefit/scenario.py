@@ -71,6 +71,15 @@ class Scenario:
         """Return the discount factors of costs (T,)."""
         return discount_factors(self.discount.cost_rate, self.n_years, self.convention)
 
+    def supplied_observed(self) -> tuple[PriceRow, ...]:
+        """Return the supplied amounts that are valid in an observed year; others touch extrapolated years only."""
+        last = self.first_year + self.observed_years - 1
+        return tuple(
+            row
+            for row in self.supplied
+            if row.valid_from.year <= last and (row.valid_to is None or row.valid_to.year >= self.first_year)
+        )
+
     def prices(self, table: PriceTable) -> PriceTable:
         """Return the price table with what this scenario supplies."""
         return table.with_rows(self.supplied, self.levels)

@@ -13,12 +13,12 @@ import numpy as np
 from mtvp_eval.arrays import FloatArray
 from mtvp_eval.costbenefit.discounting import discount_factors
 from mtvp_eval.costbenefit.effects import PricedEffects
-from mtvp_eval.costbenefit.joint_draws import Spread
 from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine, StatedPrice, TablePrice
 from mtvp_eval.costbenefit.net_benefit import NetBenefit, critical_value, net_benefit
 from mtvp_eval.costbenefit.parties import Evidence, Horizon, Perspective
 from mtvp_eval.costbenefit.prices import PriceTable
 from mtvp_eval.costbenefit.scenario import Scenario
+from mtvp_eval.costbenefit.spread import Spread
 from mtvp_eval.errors import LedgerError
 
 
@@ -94,7 +94,7 @@ def _assumed_price(line: LedgerLine, scenario: Scenario) -> bool:
         return price.evidence is Evidence.ASSUMED
     if not isinstance(price, TablePrice):
         return False
-    return any(row.item == price.item and row.evidence is Evidence.ASSUMED for row in scenario.supplied)
+    return any(row.item == price.item and row.evidence is Evidence.ASSUMED for row in scenario.supplied_observed())
 
 
 def tornado(

@@ -58,25 +58,6 @@ def evppi_linear(mean: float, coefficient: FloatArray, covariance: FloatArray) -
     return LinearValue(sd, unit_loss(mean, sd))
 
 
-def noise_floor(
-    mean: float, sd: float, own: float, rng: np.random.Generator, n_draws: int = 1000, permutations: int = 100
-) -> float:
-    r"""Return what an EVPPI regression finds in pure noise, to stand beside the closed form of `evppi_linear`.
-
-    .. math:: NB = m + sd_i z_1 + \sqrt{sd^2 - sd_i^2}\, z_2
-
-    is regressed on shuffled rows of :math:`z_1`; the floor is the 95 % quantile over the permutations. Below it a value
-    is not distinguishable from 0. Parameters: `mean` m and `sd` of the net benefit, `own` sd_i of `evppi_linear`.
-
-    >>> noise_floor(0.0, 1.0, 0.5, np.random.default_rng(1), n_draws=200, permutations=20) < float(unit_loss(0.0, 0.5))
-    True
-    """
-    z = rng.standard_normal((n_draws, 2))
-    value = mean + own * z[:, 0] + np.sqrt(max(sd**2 - own**2, 0.0)) * z[:, 1]
-    regression = ParameterRegression(z[:, :1], rng, permutations, folds=2)
-    return regression.value(np.column_stack([np.zeros(n_draws), value])).floor
-
-
 def evsi_linear(mean: float, coefficient: FloatArray, covariance: FloatArray, new_covariance: FloatArray) -> float:
     r"""Return the expected value of new data on the effects, in the linear-normal case, per decision.
 
@@ -166,6 +147,29 @@ class ParameterRegression:
             fitted = self._whole.fitted(against_first[rows].reshape(n, -1))
             noise.append(_gain(fitted.reshape(n, -1, options)))
         return np.concatenate(noise)
+
+
+def regression_beside(
+    mean: float, sd: float, own: float, rng: np.random.Generator, n_draws: int = 1000, permutations: int = 100
+) -> PartialValue:
+    r"""Return what an EVPPI regression finds, to stand beside the closed form of `evppi_linear` as its check.
+
+    .. math:: NB = m + sd_i z_1 + \sqrt{sd^2 - sd_i^2}\, z_2
+
+    is regressed on :math:`z_1`, and on its shuffled rows for the floor, the 95 % quantile over the permutations: below
+    it a value is not distinguishable from 0. The draws are stratified, so that their mean is m. Parameters: `mean` m
+    and `sd` of the net benefit, `own` sd_i of `evppi_linear`.
+
+    >>> found = regression_beside(0.0, 1.0, 0.5, np.random.default_rng(1), permutations=20)
+    >>> found.floor < float(unit_loss(0.0, 0.5)), abs(found.value / float(unit_loss(0.0, 0.5)) - 1.0) < 0.1
+    (True, True)
+    """
+    from scipy.special import ndtri
+
+    z = np.column_stack([ndtri((rng.permutation(n_draws) + 0.5) / n_draws) for _ in range(2)])
+    value = mean + own * z[:, 0] + np.sqrt(max(sd**2 - own**2, 0.0)) * z[:, 1]
+    regression = ParameterRegression(z[:, :1], rng, permutations, folds=2)
+    return regression.value(np.column_stack([np.zeros(n_draws), value]))
 
 
 def evppi_regression(

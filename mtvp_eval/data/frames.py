@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,16 +66,15 @@ def panel_from_frame(
     names = [outcomes] if isinstance(outcomes, str) else list(outcomes)
     _need_columns(frame, [unit, period, entry, *names, *baseline, *(c for c in (weight, cluster) if c)])
     clock_of_row, axis = read_periods(frame[period])
-    clock, column = np.unique(clock_of_row, return_inverse=True)
+    clock, column = _distinct(clock_of_row)
     if frame[unit].isna().any():
         raise DataError(f"{unit}: {int(frame[unit].isna().sum())} rows name no unit.")
-    codes, ids = frame[unit].factorize(sort=False)
-    row = np.asarray(codes, dtype=np.int64)
-    n = len(ids)
-    _refuse_duplicates(row, column, unit, period)
-    entry_of_row, _ = read_entries(frame[entry], clock, axis)
-    first = _first_rows(row, clock_of_row, n)
-    _refuse_changes(entry_of_row, row, first, entry, "An entry is one date per unit; practices that stop need an end.")
+    row, ids = _units(frame[unit])
+    n, T = len(ids), len(clock)
+    cell = row * T + column
+    _refuse_duplicates(cell, unit, period)
+    first = _first_rows(cell, n, T)
+    entry_of_unit = _entries(frame[entry], row, first, clock, axis)
     values = {name: _numbers(frame[name], name) for name in (*names, *baseline, *((weight,) if weight else ()))}
     if weight:
         _refuse_changes(values[weight], row, first, weight, "A weight is frozen before the first entry.")
@@ -83,9 +83,9 @@ def panel_from_frame(
         _refuse_changes(frame[cluster].factorize()[0], row, first, str(cluster), "A unit lies in one cluster.")
 
     def grid(values: FloatArray) -> FloatArray:
-        table = np.full((n, len(clock)), np.nan)
-        table[row, column] = values
-        return table
+        table = np.full(n * T, np.nan)
+        table[cell] = values
+        return table.reshape(n, T)
 
     panel = Panel(
         unit_ids=np.asarray(ids, dtype=object),
@@ -94,15 +94,14 @@ def panel_from_frame(
         outcomes={name: grid(values[name]) for name in names},
         weight=values[weight][first] if weight else None,  # type: ignore[arg-type]
         cluster=None if groups is None else groups[first],  # type: ignore[arg-type]
-        entry=entry_of_row[first],
+        baseline={name: values[name][first] for name in baseline},
+        entry=entry_of_unit,
         lineage=(LineageRow("read", "rows of the table", n, 0),),
     )
-    return _with_baseline(panel, {name: values[name][first] for name in baseline}, n * len(clock) - len(frame))
+    return _with_known_baseline(panel, n * T - len(frame))
 
 
-def _with_baseline(panel: Panel, baseline: dict[str, FloatArray], absent: int) -> Panel:
-    from dataclasses import replace
-
+def _with_known_baseline(panel: Panel, absent: int) -> Panel:
     assert panel.entry is not None
     said = [f"{int((panel.entry > panel.clock[-1]).sum())} of {panel.n_units} units read as not enrolled"]
     if absent:
@@ -111,14 +110,52 @@ def _with_baseline(panel: Panel, baseline: dict[str, FloatArray], absent: int) -
     if missing:
         said.append("missing values: " + ", ".join(f"{name} {count}" for name, count in missing.items()))
     known = np.ones(panel.n_units, dtype=np.bool_)
-    for x in baseline.values():
+    for x in panel.baseline.values():
         known &= np.isfinite(x)
-    panel = replace(panel, baseline=baseline)
     if not known.all():
         said.append(f"{int((~known).sum())} units left out, because a baseline value is missing")
         panel = panel.restrict(known, "baseline", "a baseline value is missing")
     warnings.warn("; ".join(said) + ".", DataWarning, stacklevel=3)
     return panel
+
+
+def _distinct(values: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the distinct values in order, and the place of each value among them; without sorting where few."""
+    low, high = int(values.min()), int(values.max())
+    if high - low > len(values):
+        distinct, place = np.unique(values, return_inverse=True)
+        return distinct, place.astype(np.int64)
+    present = np.zeros(high - low + 1, dtype=np.bool_)
+    present[values - low] = True
+    return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[values - low]
+
+
+def _units(column: pd.Series) -> tuple[IntArray, ObjectArray]:
+    """Return the unit of each row, counted in order of first appearance, and their names."""
+    import pandas as pd
+
+    if pd.api.types.is_integer_dtype(column.dtype):
+        values = column.to_numpy()
+        step = np.diff(values) if isinstance(values, np.ndarray) and values.dtype.kind == "i" else np.array([-1])
+        if (step >= 0).all():  # sorted by unit: a new one begins at each step
+            starts = np.flatnonzero(np.concatenate([[True], step > 0]))
+            return np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(values)))), values[starts]
+    codes, ids = column.factorize(sort=False)
+    return np.asarray(codes, dtype=np.int64), ids
+
+
+def _entries(column: pd.Series, row: IntArray, first: IntArray, clock: IntArray, axis: str) -> IntArray:
+    """Return one entry a unit; where the column changes within units or is faulty, every row is read and counted."""
+    codes = column.to_numpy()
+    if codes.dtype.kind in "if":
+        own = codes[first]
+        if np.array_equal(own[row], codes, equal_nan=codes.dtype.kind == "f"):
+            with suppress(DataError):
+                return read_entries(column.iloc[first], clock, axis)[0]
+    entry_of_row, _ = read_entries(column, clock, axis)
+    rule = "An entry is one date per unit; practices that stop need an end."
+    _refuse_changes(entry_of_row, row, first, str(column.name), rule)
+    return entry_of_row[first]
 
 
 def _need_columns(frame: pd.DataFrame, names: list[str]) -> None:
@@ -145,9 +182,8 @@ def _numbers(column: pd.Series, name: str) -> FloatArray:
     return values
 
 
-def _refuse_duplicates(row: IntArray, column: IntArray, unit: str, period: str) -> None:
-    cell = row * (int(column.max()) + 1) + column
-    _, counts = np.unique(cell, return_counts=True)
+def _refuse_duplicates(cell: IntArray, unit: str, period: str) -> None:
+    counts = np.bincount(cell)
     if (counts > 1).any():
         raise DataError(
             f"{int((counts > 1).sum())} combinations of {unit} and {period} stand in more than one row "
@@ -155,10 +191,12 @@ def _refuse_duplicates(row: IntArray, column: IntArray, unit: str, period: str) 
         )
 
 
-def _first_rows(row: IntArray, clock: IntArray, n: int) -> IntArray:
-    order = np.lexsort((clock, row))
-    _, start = np.unique(row[order], return_index=True)
-    return np.asarray(order[start][:n], dtype=np.int64)
+def _first_rows(cell: IntArray, n: int, T: int) -> IntArray:
+    """Return the row of each unit's first period."""
+    place = np.full(n * T, -1)
+    place[cell] = np.arange(len(cell))
+    table = place.reshape(n, T)
+    return np.asarray(table[np.arange(n), (table >= 0).argmax(axis=1)], dtype=np.int64)
 
 
 def _refuse_changes(

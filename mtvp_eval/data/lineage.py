@@ -55,8 +55,9 @@ def follow_lineage(linked: Linked, lineage: Extract, summed: Collection[str] = S
     """Return the linked data with every family of practices as one unit; changes after the last quarter are ignored.
 
     A family keeps the draw, application and block of its first member that applied; its entry is the earliest. A family
-    whose members were drawn in different rounds belongs to no round: it is left out and counted, and bounds
-    (`estimators.bounds`) say what that can do. The history keeps every practice, since all had their own ticket.
+    whose members were drawn in different rounds belongs to no round: it is left out and counted. Its practices stand
+    apart as they were drawn, with figures up to the first change only, so that bounds (`pipeline.attrition`) can say
+    what that may do. The history keeps every practice, since all had their own ticket.
     """
     story, panel = linked.history, linked.panel
     one, other = (_places(story.practice_ids.tolist(), lineage.columns[name].tolist()) for name in _ENDS)
@@ -69,6 +70,7 @@ def follow_lineage(linked: Linked, lineage: Extract, summed: Collection[str] = S
     row = np.array([_first(np.flatnonzero(label == h), linked.rows, story.applied) for h in heads], dtype=np.int64)
     merged = _merged(linked, family.astype(np.int64), row, summed)
     keep = ~_apart(head, story.drawn)[heads]
+    lost = _until_change(panel, ~keep[family], head[linked.rows], head[one[use]], lineage.columns["quarter"][use])
     joined = LineageRow("family", "merged, split or taken over: followed as one", len(heads), len(label) - len(heads))
     apart = LineageRow(
         "drawn_apart", "merged practices that were drawn in different rounds", int(keep.sum()), int((~keep).sum())
@@ -78,8 +80,21 @@ def follow_lineage(linked: Linked, lineage: Extract, summed: Collection[str] = S
     steps = tuple(linked.account[0].__class__("practices", s.step, s.reason, s.lost, s.units) for s in (joined, apart))
     return replace(
         linked, panel=panel, rows=frozen(linked.rows[row[keep]]), list_size=frozen(size),
-        account=(*linked.account, *steps),
+        account=(*linked.account, *steps), drawn_apart=lost,
     )  # fmt: skip
+
+
+def _until_change(
+    panel: Panel, apart: BoolArray, head: IntArray, changed: IntArray, quarter: FloatArray
+) -> Panel | None:
+    """Return the practices (n,) drawn apart from their family, without what was observed from its first change on."""
+    if not apart.any():
+        return None
+    first = np.full(int(max(head.max(), changed.max())) + 1, NEVER, dtype=np.int64)
+    np.minimum.at(first, changed, quarter.astype(np.int64))
+    own = panel.restrict(apart, "drawn_apart", "merged with practices drawn in another round")
+    known = panel.clock[None] < first[head[apart]][:, None]
+    return replace(own, outcomes={name: np.where(known, y, np.nan) for name, y in own.outcomes.items()})
 
 
 _ENDS = ("practice_id", "successor_id")

@@ -85,7 +85,8 @@ class Linked:
     `history` covers all N practices of the region, in or out of the panel, because all of them count under the cap of
     the draw; `rows` (n,) are the positions of the panel's units in it, so that `history.drawn[rows]` goes with the
     panel. `block` (N,) is the round first applied for, with the priority class where there is one. `list_size` (n, T)
-    are registered patients; the panel's weight is the list frozen at `frozen_at`.
+    are registered patients; the panel's weight is the list frozen at `frozen_at`. `drawn_apart` holds practices that
+    merged with others drawn in another round, up to the merger; None where there are none.
     """
 
     panel: Panel
@@ -101,6 +102,7 @@ class Linked:
     missing: tuple[MissingShare, ...]
     costs: CostSupply | None
     validation: Validation
+    drawn_apart: Panel | None = None
 
     @property
     def not_supplied(self) -> tuple[str, ...]:

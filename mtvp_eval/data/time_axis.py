@@ -99,6 +99,8 @@ def _clock(column: pd.Series, name: str, axis: Axis | None = None) -> tuple[IntA
     if pd.api.types.is_bool_dtype(column):
         raise DataError(f"{name} holds true and false, not periods.")
     if pd.api.types.is_numeric_dtype(column):
+        if column.dtype.kind == "i":
+            return _refuse_codes(column.to_numpy(dtype=np.int64), name), "number"
         return _from_numbers(column.to_numpy(dtype=np.float64), name)
     return _from_texts(column, name)
 
@@ -130,16 +132,21 @@ def _from_numbers(values: np.ndarray[Any, np.dtype[np.float64]], name: str) -> t
     whole = np.isfinite(values) & (values == np.round(values))
     if not whole.all():
         raise DataError(f"{name}: {int((~whole).sum())} rows hold no whole number.")
-    numbers = values.astype(np.int64)
+    return _refuse_codes(values.astype(np.int64), name), "number"
+
+
+def _refuse_codes(numbers: IntArray, name: str) -> IntArray:
     if _looks_like_code(numbers, 10, 4) or _looks_like_code(numbers, 100, 12):
         raise DataError(
             f"{name} holds codes such as 20231 (year and quarter) or 202304 (year and month). As numbers they make "
             "time jump at every new year. Write quarters as 2023Q2, or give dates."
         )
-    return numbers, "number"
+    return numbers
 
 
 def _looks_like_code(numbers: IntArray, factor: int, last: int) -> bool:
+    if len(numbers) and numbers.min() < 1900 * factor:
+        return False
     year, part = np.divmod(numbers, factor)
     valid: BoolArray = (year >= 1900) & (year < 2200) & (part >= 1) & (part <= last)
     return bool(valid.all())

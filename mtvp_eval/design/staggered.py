@@ -203,18 +203,35 @@ class StaggeredDesign:
             return self.cohorts == self.control_only
         return (self.cohorts > max(period, start) + self.anticipation) & (self.cohorts != cohort)
 
+    def base_places(self, cells: Sequence[Cell], base: BasePeriod = BasePeriod.VARYING) -> IntArray:
+        """Return (C,) the column of each cell's base period; -1 where the window holds none."""
+        cohort, period = np.array(cells, dtype=np.int64).reshape(-1, 2).T
+        start = np.searchsorted(self.clock + self.anticipation, cohort) - 1
+        if BasePeriod(base) == BasePeriod.VARYING:
+            lead = period < cohort - self.anticipation
+            start = np.where(lead, np.searchsorted(self.clock, period) - 1, start)
+        return np.asarray(start, dtype=np.int64)
+
+    def comparisons(self, cells: Sequence[Cell], base: BasePeriod = BasePeriod.VARYING) -> BoolArray:
+        """Return (C, G) what ``comparison_cohorts`` says of each cell."""
+        cohort, period = np.array(cells, dtype=np.int64).reshape(-1, 2).T[:, :, None]
+        start = self.base_places(cells, base)[:, None]
+        possible = (start >= 0) & self.usable[np.searchsorted(self.clock, period)]
+        if self.comparison == Comparison.NEVER_ENROLLED:
+            return np.asarray(possible & (self.cohorts == self.control_only), dtype=np.bool_)
+        untouched = self.cohorts > np.maximum(period, self.clock[start]) + self.anticipation
+        return np.asarray(possible & untouched & (self.cohorts != cohort), dtype=np.bool_)
+
     def comparison_units(self, cohort: int, period: int, base: BasePeriod = BasePeriod.VARYING) -> BoolArray:
         """Return (n,) which units compare with a cohort in a period."""
         return self.comparison_cohorts(cohort, period, base)[self.cohort_index]
 
     def identified_cells(self, base: BasePeriod = BasePeriod.VARYING) -> tuple[Cell, ...]:
         """Return the cells (cohort, period) with a base period and a comparison, in order; never the base itself."""
-        return tuple(
-            (int(g), int(t))
-            for g in self.cohorts[:-1]
-            for t in self.clock
-            if self.base_period(int(g), int(t), base) != t and self.comparison_cohorts(int(g), int(t), base).any()
-        )
+        cells = [(g, t) for g in self.cohorts[:-1].tolist() for t in self.clock.tolist()]
+        place = np.tile(np.arange(len(self.clock)), len(self.cohorts) - 1)
+        found = (self.base_places(cells, base) != place) & self.comparisons(cells, base).any(axis=1)
+        return tuple(cells[k] for k in np.flatnonzero(found))
 
     def post_cells(self) -> tuple[Cell, ...]:
         """Return the identified cells at or after entry."""
@@ -240,13 +257,15 @@ class StaggeredDesign:
         DesignError
             If units are missing there.
         """
+        if len(unit_ids) == self.n_units and bool((unit_ids == self.unit_ids).all()):
+            return np.arange(self.n_units)
         place = {unit: row for row, unit in enumerate(unit_ids.tolist())}
         rows = np.array([place.get(unit, -1) for unit in self.unit_ids.tolist()], dtype=np.int64)
         if (rows < 0).any():
             raise DesignError(f"{int((rows < 0).sum())} of the design's {self.n_units} units are not in the panel.")
         return rows
 
-    def weight_influence(
+    def share_pull(
         self,
         cells: tuple[Cell, ...],
         weights: FloatArray,
@@ -255,13 +274,14 @@ class StaggeredDesign:
         *,
         by_size: bool,
     ) -> FloatArray:
-        r"""Return (n,) what estimated cohort shares add to the influence function of a weighted mean of cells.
+        r"""Return (G,) what estimated cohort shares add to the influence of a mean of cells: per unit, or per patient.
 
         .. math:: \psi_i = \frac{w_i}{p_{G_i}} \sum_{c: g(c)=G_i} a_c (ATT_c - \bar{ATT}_{s(c)}),
                   \quad p_g = \overline{w 1\{G=g\}}
 
         ``weights`` a (C,) are proportional to the shares within each label s of ``share_group`` (C,); the mean within a
-        label is subtracted. ``estimate`` (C,) holds the cells' effects. ``by_size`` counts patients, not practices.
+        label is subtracted. ``estimate`` (C,) holds the cells' effects. ``by_size`` counts patients, not practices: the
+        value is then still to be multiplied by w, a unit's size.
         Source: Callaway & Sant'Anna (2021), section 4.2; their terms in -p_g cancel, since the gaps sum to zero.
         """
         gap = np.zeros(len(cells))
@@ -270,9 +290,7 @@ class StaggeredDesign:
             if here.any():
                 gap[here] = weights[here] * (estimate[here] - np.average(estimate[here], weights=weights[here]))
         by_cohort = np.bincount(np.searchsorted(self.cohorts, [g for g, _ in cells]), gap, len(self.cohorts))
-        per_unit = self.size if by_size else np.ones(self.n_units)
-        total = self.cohort_patients if by_size else self.cohort_size
-        return self.n_units * per_unit * (by_cohort / total)[self.cohort_index]
+        return self.n_units * by_cohort / (self.cohort_patients if by_size else self.cohort_size)
 
     def estimability(self) -> tuple[EstimabilityRow, ...]:
         """Return, for every cohort and period, how many units and patients compare and what identifies the effect."""

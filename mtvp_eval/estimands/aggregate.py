@@ -110,16 +110,11 @@ def event_study(
         cells = [(g, t) for g, t in cells if last - g >= balanced and shortest <= t - g <= balanced]
     if not cells:
         raise NotIdentifiedError(_nothing("event_study"))
+    at: dict[int, list[Cell]] = {}
+    for g, t in cells:
+        at.setdefault(t - g, []).append((g, t))
     return tuple(
-        share_mean(
-            design,
-            "event_study",
-            weighting,
-            [c for c in cells if c[1] - c[0] == e],
-            f"mean at event time {e}",
-            event_time=e,
-        )
-        for e in sorted({t - g for g, t in cells})
+        share_mean(design, "event_study", weighting, at[e], f"mean at event time {e}", event_time=e) for e in sorted(at)
     )
 
 

@@ -11,7 +11,9 @@ from mtvp_eval.estimators.etwfe_poisson import etwfe_poisson
 from mtvp_eval.estimators.imputation import imputation, pretrends
 from mtvp_eval.estimators.local_projections import local_projections
 from mtvp_eval.estimators.lottery import lottery
+from mtvp_eval.estimators.lottery_default import lottery_default
 from mtvp_eval.estimators.lottery_efficient import lottery_efficient
+from mtvp_eval.estimators.lottery_weighted import lottery_weighted
 from mtvp_eval.estimators.poisson_fe import poisson_fe
 from mtvp_eval.estimators.stacked import stacked
 from mtvp_eval.estimators.stepped_wedge import stepped_wedge
@@ -30,7 +32,9 @@ __all__ = [
     "imputation",
     "local_projections",
     "lottery",
+    "lottery_default",
     "lottery_efficient",
+    "lottery_weighted",
     "poisson_fe",
     "pretrends",
     "stacked",

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from mtvp_eval.arrays import FloatArray
 from mtvp_eval.design.lottery import LotteryDesign
-from mtvp_eval.design.staggered import StaggeredDesign
+from mtvp_eval.design.staggered import Cell, StaggeredDesign
 from mtvp_eval.errors import NotIdentifiedError
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
@@ -40,29 +41,78 @@ def aggregate(
     [2.0]
     """
     outcomes = tuple(dict.fromkeys(k.outcome for k in cells.index))
-    place = {
-        (k.outcome, k.weighting, k.cohort, k.period): j for j, k in enumerate(cells.index) if k.estimand == "att_gt"
-    }
     weights = np.zeros((len(outcomes) * len(estimands), len(cells)))
-    influence = np.zeros((cells.n_units, len(weights)))
+    influence = None
+    if isinstance(design, StaggeredDesign) and cells.sampling == "superpopulation":
+        influence = np.zeros((cells.n_units, len(weights)))
     index: list[EffectKey] = []
-    estimated_shares = cells.sampling == "superpopulation"
-    for outcome in outcomes:
+    for number, outcome in enumerate(outcomes):
+        own = [j for j, k in enumerate(cells.index) if k.outcome == outcome and k.estimand == "att_gt"]
+        rows = slice(number * len(estimands), (number + 1) * len(estimands))
+        keys = [cells.index[j] for j in own]
+        weights[rows, own] = cell_weights(
+            outcome, [(k.cohort or 0, k.period or 0) for k in keys], {k.weighting for k in keys}, estimands
+        )
+        if influence is not None and isinstance(design, StaggeredDesign):
+            influence[:, rows] = share_influence(design, own_effects(keys, cells.estimate[own]), estimands)
         first = next(k for k in cells.index if k.outcome == outcome)
-        for e in estimands:
-            columns = [place.get((outcome, e.weighting, g, t)) for g, t in e.cells]
-            found = [c for c in columns if c is not None]
-            if len(found) < len(columns):
-                raise NotIdentifiedError(
-                    f"Estimand {e.name} ({e.weighting}) needs {len(columns) - len(found)} cells of {outcome} that were "
-                    "not estimated; estimate them, or declare the estimand on the identified cells."
-                )
-            row = len(index)
-            np.add.at(weights[row], found, e.weights)
-            if estimated_shares and isinstance(design, StaggeredDesign) and e.share_group:
-                influence[:, row] = design.weight_influence(
-                    e.cells, np.array(e.weights), np.array(e.share_group), cells.estimate[found],
-                    by_size=e.weighting == Weighting.PATIENT,
-                )  # fmt: skip
-            index.append(replace(EffectKey.of(e, outcome, first.unit_of_measure), population=first.population))
-    return cells.combine(index, weights, influence if isinstance(design, StaggeredDesign) else None)
+        index += [
+            replace(EffectKey.of(e, outcome, first.unit_of_measure), population=first.population) for e in estimands
+        ]
+    return cells.combine(index, weights, influence)
+
+
+def own_effects(keys: Sequence[EffectKey], estimate: FloatArray) -> dict[Cell, float]:
+    """Return the effect of each cell from att_gt ``keys`` and their ``estimate`` (K,)."""
+    return {(k.cohort or 0, k.period or 0): float(v) for k, v in zip(keys, estimate, strict=True)}
+
+
+def cell_weights(
+    outcome: str, cells: Sequence[Cell], weightings: set[Weighting], estimands: Sequence[Estimand]
+) -> FloatArray:
+    """Return the weight of each of K ``cells`` in each of J ``estimands``, (J, K); ``outcome`` names them in errors.
+
+    Raises
+    ------
+    NotIdentifiedError
+        If an estimand puts weight on another cell, or its weighting is none of ``weightings``.
+
+    >>> from mtvp_eval.estimands.att import cell_effect
+    >>> cell_weights("y", [(2, 2), (2, 3)], {Weighting.PRACTICE}, [cell_effect((2, 3), Weighting.PRACTICE)]).tolist()
+    [[0.0, 1.0]]
+    """
+    place = {cell: k for k, cell in enumerate(cells)}
+    weights = np.zeros((len(estimands), len(cells)))
+    for row, e in zip(weights, estimands, strict=True):
+        known = place if e.weighting in weightings else {}
+        lacking = sum(cell not in known for cell in e.cells)
+        if lacking:
+            raise NotIdentifiedError(
+                f"Estimand {e.name} ({e.weighting}) needs {lacking} cells of {outcome} that were "
+                "not estimated; estimate them, or declare the estimand on the identified cells."
+            )
+        np.add.at(row, [known[cell] for cell in e.cells], e.weights)
+    return weights
+
+
+def share_influence(design: StaggeredDesign, effect: dict[Cell, float], estimands: Sequence[Estimand]) -> FloatArray:
+    """Return (n, J) what estimated cohort shares add to the influence of ``estimands``, given each cell's ``effect``.
+
+    Source: Callaway & Sant'Anna (2021), theorem 4.
+
+    >>> from mtvp_eval.estimands.att import cell_effect
+    >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 9]), np.array([1, 2, 3]))
+    >>> share_influence(design, {(2, 2): 1.0}, [cell_effect((2, 2), Weighting.PRACTICE)]).ravel().tolist()
+    [0.0, 0.0, 0.0]
+    """
+    pull = np.zeros((len(design.cohorts), len(estimands)))
+    by_size = np.array([e.weighting == Weighting.PATIENT for e in estimands], dtype=np.bool_)
+    for j, e in enumerate(estimands):
+        if e.share_group:
+            pull[:, j] = design.share_pull(
+                e.cells, np.array(e.weights), np.array(e.share_group), np.array([effect[c] for c in e.cells]),
+                by_size=bool(by_size[j]),
+            )  # fmt: skip
+    per_unit = pull[design.cohort_index]
+    per_unit[:, by_size] *= design.size[:, None]
+    return per_unit

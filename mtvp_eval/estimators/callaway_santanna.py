@@ -13,11 +13,12 @@ from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.att import cell_effect
-from mtvp_eval.estimands.estimand import Weighting
+from mtvp_eval.estimands.estimand import Estimand, Weighting
+from mtvp_eval.estimators.aggregation import aggregate, cell_weights, share_influence
 from mtvp_eval.estimators.comparison_sets import ComparisonSet, comparison_sets
 from mtvp_eval.estimators.cross_sections import section_effect
 from mtvp_eval.estimators.doubly_robust import Adjustment, two_group_effect
-from mtvp_eval.estimators.results import EffectEstimates, EffectKey, period_label
+from mtvp_eval.estimators.results import EffectEstimates, EffectKey, passed_on, period_label
 from mtvp_eval.estimators.sample import Sample, read_sample
 
 
@@ -35,7 +36,7 @@ class Missing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """Effects (K,), influence (K, n), reasons for no standard error (K,), and what made cells fail."""
+    """Effects (K,), influence (J, n) of averages of cells, reasons for no standard error (K,), and why cells failed."""
 
     effect: FloatArray
     influence: FloatArray
@@ -54,6 +55,7 @@ def callaway_santanna(
     base_period: BasePeriod = BasePeriod.VARYING,
     missing: Missing = Missing.PAIRWISE,
     cells: Sequence[Cell] | None = None,
+    estimands: Sequence[Estimand] = (),
 ) -> EffectEstimates:
     r"""Estimate ATT(g, t) for every identified cell, with influence functions.
 
@@ -74,6 +76,7 @@ def callaway_santanna(
     base_period : varying (default) or universal.
     missing : pairwise (default), complete_units or cross_sections (doubly robust only).
     cells : cells to estimate; all identified ones where not given. See ``supported_cells``.
+    estimands : averages of the cells asked for in their place; saves making influence values for every cell.
 
     Returns
     -------
@@ -107,16 +110,27 @@ def callaway_santanna(
     wanted = sample.design.identified_cells(base) if cells is None else tuple(cells)
     if not wanted:
         raise EstimationError("No cell is identified: StaggeredDesign.estimability() shows why.")
-    fitted = _fit_sections(sample, wanted, base) if sections else _fit_cells(sample, wanted, base, Adjustment(method))
+    # Averages are formed at once where every cell uses the same units; else from the cells, whose units differ.
+    direct = bool(estimands) and not sections and bool(sample.observed.all())
+    weights = cell_weights(outcome, wanted, {Weighting(weighting)}, estimands) if direct else np.eye(len(wanted))
+    if sections:
+        fitted = _fit_sections(sample, wanted, base)
+    else:
+        fitted = _fit_cells(sample, wanted, base, Adjustment(method), weights)
     if fitted.problems:
         raise EstimationError(_explain(fitted.problems, len(wanted), outcome))
-    return EffectEstimates(
-        tuple(EffectKey.of(cell_effect(cell, Weighting(weighting)), outcome) for cell in wanted),
-        fitted.effect, sample.design.unit_ids, fitted.influence.T, sample.design.cohort_index, sample.cluster,
-        correction="hc2" if sample.cluster is None else "cr1", method="Callaway-Sant'Anna",
-        no_error=tuple(fitted.no_error), member=None if sections else _members(sample, wanted, base),
-        notes=sample.notes(),
+    influence = fitted.influence.T
+    if direct:
+        of_cell = dict(zip(wanted, fitted.effect.tolist(), strict=True))
+        influence = influence + share_influence(sample.design, of_cell, estimands)
+    asked = estimands if direct else [cell_effect(cell, Weighting(weighting)) for cell in wanted]
+    found = EffectEstimates(
+        tuple(EffectKey.of(e, outcome) for e in asked), weights @ fitted.effect, sample.design.unit_ids, influence,
+        sample.design.cohort_index, sample.cluster, correction="hc2" if sample.cluster is None else "cr1",
+        method="Callaway-Sant'Anna", no_error=passed_on(fitted.no_error, weights != 0),
+        member=None if sections else _members(sample, wanted, base), notes=sample.notes(),
     )  # fmt: skip
+    return aggregate(found, sample.design, estimands) if estimands and not direct else found
 
 
 def supported_cells(
@@ -152,24 +166,28 @@ def supported_cells(
     sample = read_sample(panel, design, outcome, covariates, by_size=by_size)
     wanted = design.identified_cells(BasePeriod(base_period))
     blind = sample.with_outcome(np.where(sample.observed, 0.0, np.nan))
-    problems = _fit_cells(blind, wanted, BasePeriod(base_period), Adjustment(method)).problems
+    none = np.zeros((0, len(wanted)))
+    problems = _fit_cells(blind, wanted, BasePeriod(base_period), Adjustment(method), none).problems
     return tuple(cell for cell in wanted if cell not in problems), problems
 
 
-def _fit_cells(sample: Sample, wanted: Sequence[Cell], base: BasePeriod, method: Adjustment) -> _Cells:
+def _fit_cells(
+    sample: Sample, wanted: Sequence[Cell], base: BasePeriod, method: Adjustment, weights: FloatArray
+) -> _Cells:
     n = sample.design.n_units
     y = np.ascontiguousarray(sample.y.T)
     if sample.X.shape[1] == 1:
         method = Adjustment.REG
-    out = _Cells(np.full(len(wanted), np.nan), np.zeros((len(wanted), n)), [None] * len(wanted), {})
+    out = _Cells(np.full(len(wanted), np.nan), np.zeros((len(weights), n)), [None] * len(wanted), {})
     start: dict[int, FloatArray] = {}
+    largest, complete = np.abs(np.nan_to_num(y)).max(), bool(sample.observed.all())
     for whole in comparison_sets(sample.design, wanted, base):
         cohort = wanted[whole.cells[0]][0]
-        for part in whole.observed_parts(sample.observed):
+        for part in [whole] if complete else whole.observed_parts(sample.observed):
             rows, n_treated = part.rows(), len(part.treated)
             try:
                 _refuse_empty(part)
-                change = y[part.period][:, rows] - y[part.base][:, rows]
+                change = np.take(y[part.period] - y[part.base], rows, axis=1)
                 two = two_group_effect(change, sample.X[rows], sample.w[rows], n_treated, method, start.get(cohort))
             except EstimationError as error:
                 out.problems.update({wanted[k]: str(error) for k in part.cells})
@@ -177,8 +195,12 @@ def _fit_cells(sample: Sample, wanted: Sequence[Cell], base: BasePeriod, method:
             if two.fit is not None:
                 start[cohort] = two.fit.coefficients
             out.effect[part.cells] = two.effect
-            out.influence[np.ix_(part.cells, rows)] = n * two.influence
-            flat = np.abs(change).max(axis=1) <= 1e-14 * np.abs(y[part.period][:, rows]).max(axis=1)
+            for j in np.flatnonzero(weights[:, part.cells].any(axis=1)):
+                out.influence[j, rows] += n * weights[j, part.cells] @ two.influence
+            moved = np.maximum(change.max(axis=1), -change.min(axis=1))
+            flat = moved <= 1e-14 * largest
+            if flat.any():
+                flat = moved <= 1e-14 * np.abs(y[part.period][:, rows]).max(axis=1)
             for k, still in zip(part.cells, flat, strict=True):
                 out.no_error[k] = _no_error(part, still=bool(still))
     return out

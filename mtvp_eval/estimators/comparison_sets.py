@@ -61,14 +61,13 @@ def comparison_sets(design: StaggeredDesign, cells: Sequence[Cell], base: BasePe
     """
     groups: dict[tuple[int, bytes], list[tuple[int, int, int]]] = {}
     unidentified = 0
-    for k, (g, t) in enumerate(cells):
-        start = design.base_period(g, t, base)
-        against = design.comparison_cohorts(g, t, base)
-        if start is None or start == t or not against.any():
+    places = np.searchsorted(design.clock, [t for _, t in cells])
+    starts, compared = design.base_places(cells, base), design.comparisons(cells, base)
+    for k, (g, _) in enumerate(cells):
+        if starts[k] == places[k] or not compared[k].any():
             unidentified += 1
             continue
-        columns = np.searchsorted(design.clock, [t, start])
-        groups.setdefault((g, against.tobytes()), []).append((k, int(columns[0]), int(columns[1])))
+        groups.setdefault((g, compared[k].tobytes()), []).append((k, int(places[k]), int(starts[k])))
     if unidentified:
         raise EstimationError(
             f"{unidentified} of {len(cells)} cells asked for are not identified: "

@@ -72,34 +72,34 @@ def two_group_effect(
     [2.5]
     """
     g, c = slice(0, n_treated), slice(n_treated, len(w))
+    x = np.ascontiguousarray(X.T)  # (p, N)
     W = w[g].sum()
-    G_inverse = gram_inverse((X[c] * w[c, None]).T @ X[c]) if method != Adjustment.IPW else None
+    mean_x = x[:, g] @ w[g] / W
     residual = change
+    G_inverse = gram_inverse((x[:, c] * w[c]) @ x[:, c].T) if method != Adjustment.IPW else None
     if G_inverse is not None:
-        beta = G_inverse @ (X[c].T @ (change[:, c] * w[c]).T)
-        residual = change - (X @ beta).T
+        residual = change - (change[:, c] @ (x[:, c] * w[c]).T @ G_inverse) @ x
     fit = None
     eta_c = np.zeros(len(change))
     influence = np.empty_like(change)
-    mean_x = w[g] @ X[g] / W
-    if method != Adjustment.REG:
+    eta_t = residual[:, g] @ w[g] / W
+    np.multiply(residual[:, g] - eta_t[:, None], w[g] / W, out=influence[:, g])
+    if method == Adjustment.REG:
+        influence[:, c] = 0.0
+    else:
         treated = np.arange(len(w)) < n_treated
         fit = odds_weights(X, treated, w, start)
-        r = fit.odds[c]
-        R = r.sum()
-        eta_c = residual[:, c] @ r / R
-        centred = (residual[:, c] - eta_c[:, None]) * r / R
-        h = fit.inverse_hessian @ (centred @ X[c]).T
-        slope = (X @ h).T * w
-        mean_x = mean_x - r @ X[c] / R
-    eta_t = residual[:, g] @ w[g] / W
-    influence[:, g] = (residual[:, g] - eta_t[:, None]) * (w[g] / W)
-    influence[:, c] = 0.0
+        share = fit.odds[c] / fit.odds[c].sum()
+        eta_c = residual[:, c] @ share
+        centred = np.multiply(residual[:, c] - eta_c[:, None], share, out=influence[:, c])
+        slope = (centred @ x[:, c].T) @ fit.inverse_hessian
+        mean_x = mean_x - x[:, c] @ share
+        np.negative(centred, out=centred)
+        centred += slope @ (x[:, c] * (w[c] * fit.chance[c]))
+        influence[:, g] -= slope @ (x[:, g] * (w[g] * (1 - fit.chance[g])))
     if G_inverse is not None:
-        influence[:, c] -= residual[:, c] * (w[c] * (X[c] @ (G_inverse @ mean_x)))
-    if fit is not None:
-        influence[:, g] -= slope[:, g] * (1 - fit.chance[g])
-        influence[:, c] += slope[:, c] * fit.chance[c] - centred
+        q = G_inverse @ mean_x
+        influence[:, c] -= residual[:, c] * (w[c] * (q @ x[:, c]))
     return TwoGroupEffect(eta_t - eta_c, influence, fit)
 
 

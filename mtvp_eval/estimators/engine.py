@@ -18,8 +18,8 @@ def cohort_means(y: FloatArray, w: FloatArray, cohort: IntArray) -> FloatArray:
     >>> cohort_means(np.array([[1.0, 2.0], [3.0, 6.0]]), np.array([1.0, 3.0]), np.array([0, 0])).tolist()
     [[2.5, 5.0]]
     """
-    total = np.zeros((int(cohort.max()) + 1, y.shape[1]))
-    np.add.at(total, cohort, w[:, None] * y)
+    members = [np.flatnonzero(cohort == g) for g in range(int(cohort.max()) + 1)]
+    total = np.stack([w[unit] @ y[unit] for unit in members])
     return np.asarray(total / np.bincount(cohort, w)[:, None], dtype=np.float64)
 
 
@@ -53,6 +53,6 @@ def influence_of(u: FloatArray, cohort: IntArray, weights: FloatArray, n: int) -
     """
     psi = np.empty((len(u), len(weights)))
     for g, N in enumerate(np.bincount(cohort)):
-        rows = cohort == g
-        psi[rows] = n / N * (u[rows] @ weights[:, g].T)
+        rows = np.flatnonzero(cohort == g)
+        psi[rows] = u[rows] @ (n / max(N, 1) * weights[:, g].T)
     return psi

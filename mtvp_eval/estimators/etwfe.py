@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import BasePeriod, Cell, Comparison, StaggeredDesign
-from mtvp_eval.estimands.estimand import Weighting
+from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.estimators.saturated import saturated_cells
 
@@ -18,6 +18,7 @@ def etwfe(
     *,
     covariates: Sequence[str] = (),
     weighting: Weighting = Weighting.PRACTICE,
+    estimands: Sequence[Estimand] = (),
 ) -> EffectEstimates:
     r"""Estimate every enrolled cell by one regression with unit effects.
 
@@ -37,6 +38,7 @@ def etwfe(
     outcome : name in the panel.
     covariates : names of baseline values.
     weighting : practice, or patient (weighted least squares with ``design.size``).
+    estimands : averages of the cells asked for in their place; saves making influence values for every cell.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def etwfe(
     """
     return saturated_cells(
         panel, design, outcome, saturated_set(design), covariates=covariates, weighting=weighting, interact=True,
-        method="Extended two-way fixed effects",
+        method="Extended two-way fixed effects", estimands=estimands,
     )  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def interaction(
                 member[block.mask] |= used
     if not total:
         raise NotIdentifiedError(
-            f"No cell has {_FEWEST} practices with different values of {moderator.name} on the sides it compares."
+            f"No cell has {_FEWEST} practices with different values of the moderator on the sides it compares."
         )
     key = EffectKey(outcome, f"interaction_{moderator.name}", population=Population.BLOCK)
     note = "" if moderator.before_draw else "Among winners only: it follows from winning, and nothing randomised it."

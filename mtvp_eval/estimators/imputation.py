@@ -11,7 +11,8 @@ from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
 from mtvp_eval.errors import EstimationError, NotIdentifiedError
 from mtvp_eval.estimands.att import cell_effect
-from mtvp_eval.estimands.estimand import Weighting
+from mtvp_eval.estimands.estimand import Estimand, Weighting
+from mtvp_eval.estimators.aggregation import cell_weights
 from mtvp_eval.estimators.regression import two_way_fit
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.estimators.sample import read_sample
@@ -26,6 +27,7 @@ def imputation(
     covariates: Sequence[str] = (),
     weighting: Weighting = Weighting.PRACTICE,
     cells: Sequence[Cell] | None = None,
+    estimands: Sequence[Estimand] = (),
 ) -> EffectEstimates:
     r"""Estimate every enrolled cell as the mean of outcome less imputed path.
 
@@ -43,6 +45,7 @@ def imputation(
     covariates : names of baseline values; each gets its own slope a period.
     weighting : practice, or patient (weights ``design.size`` in the path and in the averages).
     cells : cells at or after entry; all identified ones where not given.
+    estimands : averages of the cells asked for in their place; saves making influence values for every cell.
 
     Returns
     -------
@@ -69,10 +72,12 @@ def imputation(
     weighting = Weighting(weighting)
     sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
     wanted = enrolled_cells(design) if cells is None else tuple(cells)
-    found = cell_averages(sample, wanted, _squared_weights)
+    weights = cell_weights(outcome, wanted, {weighting}, estimands) if estimands else np.eye(len(wanted))
+    found = cell_averages(sample, wanted, _squared_weights, weights)
     return EffectEstimates(
-        tuple(EffectKey.of(cell_effect(cell, weighting), outcome) for cell in wanted),
-        found.effect, design.unit_ids, found.influence, design.cohort_index, sample.cluster, sampling="conditional",
+        tuple(EffectKey.of(e, outcome) for e in estimands or [cell_effect(cell, weighting) for cell in wanted]),
+        weights @ found.cells, design.unit_ids, found.influence, design.cohort_index, sample.cluster,
+        sampling="conditional",
         correction="hc2" if sample.cluster is None else "cr1", method="Imputation (Borusyak-Jaravel-Spiess)",
         no_error=found.no_error, notes=sample.notes(),
     )  # fmt: skip
@@ -152,5 +157,5 @@ def enrolled_cells(design: StaggeredDesign) -> tuple[Cell, ...]:
     return cells
 
 
-def _squared_weights(residual: FloatArray, w: FloatArray) -> float:
-    return float((w**2) @ residual / (w**2).sum())
+def _squared_weights(residual: FloatArray, w: FloatArray) -> FloatArray:
+    return np.asarray(residual @ (w**2) / (w**2).sum())

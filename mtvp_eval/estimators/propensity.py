@@ -48,19 +48,20 @@ def odds_weights(X: FloatArray, treated: BoolArray, w: FloatArray, start: FloatA
     >>> fit.chance.round(6).tolist(), fit.odds.round(6).tolist()
     ([0.25, 0.25, 0.25, 0.25], [0.0, 0.333333, 0.333333, 0.333333])
     """
+    columns = np.ascontiguousarray(X.T)  # long rows: a covariate is one stretch of memory
     for first in (start, None):
-        coefficients = _newton(X, treated, w, first)
+        coefficients = _newton(columns, treated, w, first)
         if coefficients is not None:
             break
     else:
         raise EstimationError("covariates separate the cohort from its comparison (or are collinear)")
-    p = _chance(X, coefficients)
+    p = _chance(coefficients @ columns)
     largest = float(p.max())
     if largest >= LARGEST_TRUSTED:
         raise EstimationError(
             f"covariates nearly separate the cohort from its comparison (fitted chance {largest:.4f})"
         )
-    hessian = (X * (w * p * (1 - p))[:, None]).T @ X
+    hessian = (columns * (w * p * (1 - p))) @ columns.T
     odds = np.where(treated | (p >= _TRIM), 0.0, w * p / (1 - p))
     if not odds.any():
         raise EstimationError("no comparison unit resembles the cohort")
@@ -68,25 +69,30 @@ def odds_weights(X: FloatArray, treated: BoolArray, w: FloatArray, start: FloatA
     return OddsWeights(coefficients, p, inverse, odds)
 
 
-def _chance(X: FloatArray, coefficients: FloatArray) -> FloatArray:
-    return np.asarray(1 / (1 + np.exp(-(X @ coefficients))), dtype=np.float64)
+def _chance(linear: FloatArray) -> FloatArray:
+    p = np.exp(-linear)
+    p += 1
+    return np.asarray(np.reciprocal(p, out=p), dtype=np.float64)
 
 
-def _newton(X: FloatArray, treated: BoolArray, w: FloatArray, start: FloatArray | None) -> FloatArray | None:
-    """Return the coefficients, or None if the steps do not settle."""
+def _newton(columns: FloatArray, treated: BoolArray, w: FloatArray, start: FloatArray | None) -> FloatArray | None:
+    """Return the coefficients, or None if the steps do not settle; ``columns`` (p, N) are the covariates."""
     if start is None:
-        start = np.zeros(X.shape[1])
+        start = np.zeros(len(columns))
         share = w[treated].sum() / w.sum()
         start[0] = np.log(share / (1 - share))
     gamma = start
+    goal = columns @ (w * treated)
     for _ in range(_STEPS):
-        linear = X @ gamma
-        if float(np.abs(linear).max()) > 30:
+        linear = gamma @ columns
+        if max(float(linear.max()), -float(linear.min())) > 30:
             return None
-        p = 1 / (1 + np.exp(-linear))
-        hessian = (X * (w * p * (1 - p))[:, None]).T @ X
+        p = _chance(linear)
+        fitted = w * p
+        gradient = goal - columns @ fitted
+        fitted *= 1 - p
         try:
-            step = np.linalg.solve(hessian, X.T @ (w * (treated - p)))
+            step = np.linalg.solve((columns * fitted) @ columns.T, gradient)
         except np.linalg.LinAlgError:
             return None
         gamma = gamma + step

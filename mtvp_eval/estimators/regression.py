@@ -114,11 +114,12 @@ def path_influence(weights: FloatArray, X: FloatArray, cohort: IntArray, score: 
     n = len(score)
     psi = np.zeros((n, weights.shape[1]))
     for g in range(weights.shape[2]):
-        unit = cohort == g
-        for a, each in enumerate(weights[:, :, g]):
+        unit = np.flatnonzero(cohort == g)
+        own = score[unit]
+        for a, each in enumerate(n * weights[:, :, g]):
             if each.any():
-                psi[unit] += X[unit, a][:, None] * (score[unit] @ each.T)
-    return n * psi
+                psi[unit] += (own if a == 0 and (X[unit, 0] == 1).all() else X[unit, a, None] * own) @ each.T
+    return psi
 
 
 def two_way_fit(
@@ -151,31 +152,32 @@ def two_way_fit(
     columns = [np.flatnonzero(covariate == a) for a in range(A)]
     observed = used.astype(np.float64)
     share = np.divide(1.0, observed.sum(axis=1), out=np.zeros(len(y)), where=used.any(axis=1))
-    centred = _centred(np.where(used, y, 0.0), observed, share)
+    known = np.where(used, y, 0.0)
     gram, right = np.zeros((P, P)), np.zeros(P)
     for g in range(G):
-        unit = cohort == g
-        o, s, x = observed[unit], share[unit], X[unit]
+        unit = np.flatnonzero(cohort == g)
+        total, laplacian = _cohort_moments(known[unit], used[unit], share[unit], X[unit], w[unit])
         for a in range(A):
-            right[columns[a]] += path[g][:, columns[a]].T @ ((w[unit] * x[:, a]) @ centred[unit])
+            right[columns[a]] += path[g][:, columns[a]].T @ total[a]
             for b in range(a, A):
-                v = w[unit] * x[:, a] * x[:, b]
-                laplacian = np.diag(v @ o) - (o * (v * s)[:, None]).T @ o
-                block = path[g][:, columns[a]].T @ laplacian @ path[g][:, columns[b]]
+                block = path[g][:, columns[a]].T @ laplacian[a, b] @ path[g][:, columns[b]]
                 gram[np.ix_(columns[a], columns[b])] += block
                 if a != b:
                     gram[np.ix_(columns[b], columns[a])] += block.T
     inverse, null = inverse_gram(gram)
     coefficients = inverse @ right
-    fitted = np.empty_like(centred)
-    for g in range(G):
-        unit = cohort == g
-        fitted[unit] = X[unit] @ np.stack([path[g][:, j] @ coefficients[j] for j in columns])
-    error = np.where(used, y, 0.0) - fitted
-    mean = (error * observed).sum(axis=1) * share
-    score = w[:, None] * observed * (error - mean[:, None])
+    paths = np.stack([np.stack([path[g][:, j] @ coefficients[j] for j in columns]) for g in range(G)])  # (G, A, T)
+    fitted = paths[:, 0][cohort] * X[:, :1]
+    for a in range(1, A):
+        fitted += paths[:, a][cohort] * X[:, a, None]
+    error = known - fitted
+    mean = np.einsum("it,it->i", error, observed) * share
+    error -= mean[:, None]
+    score = error * observed
+    score *= w[:, None]
+    residual = error if used.all() else y - fitted - mean[:, None]
     return TwoWayFit(
-        coefficients, inverse, null, score, y - fitted - mean[:, None], path, covariate, X, cohort,
+        coefficients, inverse, null, score, residual, path, covariate, X, cohort,
         effects.shape[2] * (A if interact else 1), int(used.sum()),
     )  # fmt: skip
 
@@ -197,8 +199,31 @@ def regressors(used: BoolArray, effects: FloatArray, A: int, *, interact: bool =
     return path, covariate.astype(np.int64)
 
 
-def _centred(y: FloatArray, observed: FloatArray, share: FloatArray) -> FloatArray:
-    return np.asarray(observed * (y - (y.sum(axis=1) * share)[:, None]), dtype=np.float64)
+def _cohort_moments(
+    y: FloatArray, used: BoolArray, share: FloatArray, X: FloatArray, w: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return sums of centred outcomes (A, T) and Laplacians (A, A, T, T) of a cohort; ``y`` is zero where not used.
+
+    Where all its units have the same rows, both follow from their sums.
+    """
+    A, T = X.shape[1], y.shape[1]
+    weighted = w * X.T  # (A, N)
+    if len(y) and (used == used[0]).all():
+        row = used[0].astype(np.float64)
+        count = max(row.sum(), 1.0)
+        total = weighted @ y
+        cross = weighted @ X
+        return (total - total.sum(axis=1, keepdims=True) / count) * row, np.multiply.outer(
+            cross, np.diag(row) - np.outer(row, row) / count
+        )
+    o = used.astype(np.float64)
+    centred = o * (y - (y.sum(axis=1) * share)[:, None])
+    laplacian = np.zeros((A, A, T, T))
+    for a in range(A):
+        for b in range(a, A):
+            v = weighted[a] * X[:, b]
+            laplacian[a, b] = laplacian[b, a] = np.diag(v @ o) - (o * (v * share)[:, None]).T @ o
+    return weighted @ centred, laplacian
 
 
 def inverse_gram(gram: FloatArray) -> tuple[FloatArray, FloatArray]:

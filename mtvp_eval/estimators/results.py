@@ -183,13 +183,10 @@ class EffectEstimates:
         influence = self.influence @ A.T
         if weight_influence is not None:
             influence = influence + weight_influence
-        reasons = tuple(
-            next((r for r, w in zip(self.no_error, row, strict=True) if w and r is not None), None) for row in used
-        )
         member = None if self.member is None else self.member.astype(np.float64) @ used.T.astype(np.float64) > 0
         return replace(
             self, index=tuple(index), estimate=A @ np.where(finite, self.estimate, 0.0), influence=influence,
-            no_error=reasons, member=member,
+            no_error=passed_on(self.no_error, used), member=member,
         )  # fmt: skip
 
     @staticmethod
@@ -228,19 +225,19 @@ class EffectEstimates:
         """Return one tidy row per estimate: key, estimate, std_error, df, interval, its method, and a note."""
         import pandas as pd
 
-        half, df, error = self._half_width(level), self.df(), self.std_error()
-        rows = [
-            {
-                "outcome": k.outcome, "estimand": k.estimand, "weighting": str(k.weighting),
-                "population": str(k.population),
-                "cohort": period_label(k.cohort), "period": period_label(k.period), "event_time": k.event_time,
-                "unit": k.unit_of_measure, "estimate": self.estimate[j], "std_error": error[j], "df": df[j],
-                "ci_low": self.estimate[j] - half[j], "ci_high": self.estimate[j] + half[j],
-                "ci_method": self.ci_method if self.no_error[j] is None else "none", "note": self.no_error[j] or "",
-            }
-            for j, k in enumerate(self.index)
-        ]  # fmt: skip
-        return pd.DataFrame(rows).astype({"event_time": "Int64"})
+        df, error = self.df(), self.std_error()
+        half, keys, shown = self._quantile(level, df) * error, self.index, self.ci_method
+        columns = {
+            "outcome": [k.outcome for k in keys], "estimand": [k.estimand for k in keys],
+            "weighting": [str(k.weighting) for k in keys], "population": [str(k.population) for k in keys],
+            "cohort": [period_label(k.cohort) for k in keys], "period": [period_label(k.period) for k in keys],
+            "event_time": pd.array([k.event_time for k in keys], dtype="Int64"),
+            "unit": [k.unit_of_measure for k in keys], "estimate": self.estimate, "std_error": error, "df": df,
+            "ci_low": self.estimate - half, "ci_high": self.estimate + half,
+            "ci_method": [shown if reason is None else "none" for reason in self.no_error],
+            "note": [reason or "" for reason in self.no_error],
+        }  # fmt: skip
+        return pd.DataFrame(columns)
 
     @property
     def ci_method(self) -> str:
@@ -273,13 +270,25 @@ class EffectEstimates:
             return variance.fixest_factor(C, *self.regression)
         return C / (C - 1) if self.correction == "cr1" else 1.0
 
-    def _half_width(self, level: float) -> FloatArray:
+    def _quantile(self, level: float, df: FloatArray) -> FloatArray:
         from scipy.stats import norm, t
 
-        df, tail = self.df(), 0.5 + level / 2
+        tail = 0.5 + level / 2
         usable = np.isfinite(df) & (df > 0)
-        quantile = np.where(usable, t.ppf(tail, np.where(usable, df, 1.0)), norm.ppf(tail))
-        return np.asarray(quantile * self.std_error(), dtype=np.float64)
+        found = np.full(len(df), norm.ppf(tail))
+        found[usable] = t.ppf(tail, df[usable])
+        return found
+
+
+def passed_on(no_error: Sequence[str | None], used: BoolArray) -> tuple[str | None, ...]:
+    """Return the first reason for no standard error among the entries that each row of ``used`` (J, K) takes.
+
+    >>> passed_on((None, "alone"), np.array([[True, False], [True, True]]))
+    (None, 'alone')
+    """
+    if not any(no_error):
+        return (None,) * len(used)
+    return tuple(next((r for r, w in zip(no_error, row, strict=True) if w and r is not None), None) for row in used)
 
 
 def period_label(clock: int | None) -> str:

@@ -6,11 +6,11 @@ Source: none; estimators are invariant to the affine change of covariates made h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mtvp_eval.arrays import BoolArray, FloatArray, ObjectArray
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import StaggeredDesign
 from mtvp_eval.errors import DesignError, EstimationError
@@ -18,18 +18,27 @@ from mtvp_eval.errors import DesignError, EstimationError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """Hold y (n, T), X (n, p) with a constant and standardised covariates, w (n,), cluster (n,) or None."""
+    """Hold y (n, T), X (n, p) with a constant and standardised covariates, w (n,), cluster (n,) or None.
+
+    Derived: ``observed`` (n, T) whether the outcome was observed.
+    """
 
     design: StaggeredDesign
     y: FloatArray
     X: FloatArray
     w: FloatArray
     cluster: ObjectArray | None
+    observed: BoolArray = field(init=False)
 
-    @property
-    def observed(self) -> BoolArray:
-        """(n, T) whether the outcome was observed."""
-        return np.isfinite(self.y)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "observed", np.isfinite(self.y))
+
+    def count(self) -> IntArray:
+        """Return (G, T) how many units of each cohort were observed in each period."""
+        observed, design = self.observed, self.design
+        if observed.all():
+            return np.repeat(design.cohort_size[:, None], observed.shape[1], axis=1)
+        return np.stack([observed[design.cohort_index == g].sum(axis=0) for g in range(len(design.cohorts))])
 
     def complete(self) -> Sample:
         """Return the sample of the units observed in every period."""

@@ -14,9 +14,10 @@ from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.att import cell_effect
-from mtvp_eval.estimands.estimand import Weighting
+from mtvp_eval.estimands.estimand import Estimand, Weighting
+from mtvp_eval.estimators.aggregation import cell_weights
 from mtvp_eval.estimators.regression import two_way_fit
-from mtvp_eval.estimators.results import EffectEstimates, EffectKey
+from mtvp_eval.estimators.results import EffectEstimates, EffectKey, passed_on
 from mtvp_eval.estimators.sample import Sample, read_sample
 
 
@@ -30,6 +31,7 @@ def saturated_cells(
     weighting: Weighting,
     interact: bool,
     method: str,
+    estimands: Sequence[Estimand] = (),
 ) -> EffectEstimates:
     r"""Regress on unit effects, period effects (times covariates) and one indicator a cell; all usable periods.
 
@@ -37,6 +39,7 @@ def saturated_cells(
               + e_{it}
 
     ``interact`` keeps the slopes gamma; without it they are zero. Rows that belong to no cell are the comparison.
+    ``estimands`` asks for averages of the cells instead of the cells: influence is then made for those few alone.
 
     Raises
     ------
@@ -70,11 +73,15 @@ def saturated_cells(
             "in the rows observed"
             + (": too few units vary in the covariates. Use fewer covariates." if covariates else ".")
         )
+    reasons = cell_reasons(sample, cells, fit.score)
+    if estimands:
+        weights = cell_weights(outcome, cells, {weighting}, estimands)
+        combinations, reasons = weights @ combinations, passed_on(reasons, weights != 0)
     return EffectEstimates(
-        tuple(EffectKey.of(cell_effect(cell, weighting), outcome) for cell in cells),
+        tuple(EffectKey.of(e, outcome) for e in estimands or [cell_effect(cell, weighting) for cell in cells]),
         combinations @ fit.coefficients, design.unit_ids, fit.influence(combinations), design.cohort_index,
         sample.cluster, sampling="conditional", correction="hc2" if sample.cluster is None else "cr1", method=method,
-        no_error=cell_reasons(sample, cells, fit.score), notes=sample.notes(), regression=(fit.rows, fit.parameters),
+        no_error=reasons, notes=sample.notes(), regression=(fit.rows, fit.parameters),
     )  # fmt: skip
 
 
@@ -88,20 +95,19 @@ def cell_reasons(sample: Sample, cells: Sequence[Cell], score: FloatArray) -> tu
     >>> cell_reasons(read_sample(panel, StaggeredDesign.from_panel(panel), "y"), [(3, 3)], np.ones((3, 3)))
     ('cohort of one unit: its spread cannot be seen',)
     """
-    design, observed = sample.design, sample.observed
+    design = sample.design
     scale = np.abs(np.nan_to_num(sample.y)).max() * sample.w.max()
     if np.abs(score).max() <= 1e-12 * scale:
         return ("the outcome fits without error: no spread is left",) * len(cells)
-    reasons: list[str | None] = []
-    for g, t in cells:
-        now = observed[:, np.searchsorted(design.clock, t)]
-        treated = int((now & (design.entry == g)).sum())
-        against = int((now & design.comparison_units(g, t, BasePeriod.UNIVERSAL)).sum())
-        if treated == 1:
-            reasons.append("cohort of one unit: its spread cannot be seen")
-        else:
-            reasons.append("one comparison unit: its spread cannot be seen" if against == 1 else None)
-    return tuple(reasons)
+    count = sample.count()
+    cohort, period = np.array(cells, dtype=np.int64).T
+    column = np.searchsorted(design.clock, period)
+    treated = count[np.searchsorted(design.cohorts, cohort), column]
+    against = (count[:, column].T * design.comparisons(cells, BasePeriod.UNIVERSAL)).sum(axis=1)
+    alone = ("cohort of one unit: its spread cannot be seen", "one comparison unit: its spread cannot be seen")
+    return tuple(
+        alone[0] if one else alone[1] if other else None for one, other in zip(treated == 1, against == 1, strict=True)
+    )
 
 
 def _at_cohort_mean(sample: Sample, cells: Sequence[Cell], *, interact: bool) -> FloatArray:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from mtvp_eval.data.panel import Panel
-from mtvp_eval.design.staggered import BasePeriod, Comparison, StaggeredDesign
-from mtvp_eval.estimands.estimand import Weighting
-from mtvp_eval.estimators.results import EffectEstimates
-from mtvp_eval.estimators.saturated import saturated_cells
+from mtvp_eval.design.staggered import BasePeriod, Cell, Comparison, StaggeredDesign
+from mtvp_eval.estimands.att import cell_effect
+from mtvp_eval.estimands.estimand import Estimand, Weighting
+from mtvp_eval.estimators.aggregation import cell_weights
+from mtvp_eval.estimators.engine import cohort_means, influence_of
+from mtvp_eval.estimators.results import EffectEstimates, EffectKey, passed_on
+from mtvp_eval.estimators.sample import Sample, read_sample
+from mtvp_eval.estimators.saturated import cell_reasons, saturated_cells
 
 
 def sun_abraham(
@@ -19,6 +25,7 @@ def sun_abraham(
     *,
     covariates: Sequence[str] = (),
     weighting: Weighting = Weighting.PRACTICE,
+    estimands: Sequence[Estimand] = (),
 ) -> EffectEstimates:
     r"""Estimate the interaction-weighted event study cell by cell.
 
@@ -36,6 +43,7 @@ def sun_abraham(
     outcome : name in the panel.
     covariates : names of baseline values; each gets its own slope a period.
     weighting : practice, or patient (weighted least squares with ``design.size``).
+    estimands : averages of the cells asked for in their place; saves making influence values for every cell.
 
     Returns
     -------
@@ -59,10 +67,48 @@ def sun_abraham(
     >>> [(k.event_time, abs(round(float(v), 9))) for k, v in zip(effects.index, effects.estimate)]
     [(-2, 0.0), (0, 3.5)]
     """
-    last = against_last(design)
+    last, weighting = against_last(design), Weighting(weighting)
+    cells = last.identified_cells(BasePeriod.UNIVERSAL)
+    if cells and not covariates:
+        sample = read_sample(panel, last, outcome, by_size=weighting == Weighting.PATIENT)
+        if sample.observed[:, last.usable].all():
+            return _from_means(sample, outcome, cells, weighting, estimands)
     return saturated_cells(
-        panel, last, outcome, last.identified_cells(BasePeriod.UNIVERSAL), covariates=covariates, weighting=weighting,
-        interact=False, method="Sun-Abraham",
+        panel, last, outcome, cells, covariates=covariates, weighting=weighting, interact=False,
+        method="Sun-Abraham", estimands=estimands,
+    )  # fmt: skip
+
+
+def _from_means(
+    sample: Sample, outcome: str, cells: Sequence[Cell], weighting: Weighting, estimands: Sequence[Estimand]
+) -> EffectEstimates:
+    """Return the regression without gaps and covariates in closed form: it fits every cohort's mean path exactly."""
+    design, cohort = sample.design, sample.design.cohort_index
+    y, w = sample.y[:, design.usable], sample.w
+    g, t = np.array(cells, dtype=np.int64).T
+    mine, now = np.searchsorted(design.cohorts, g), np.searchsorted(design.clock, t)
+    k, base = np.arange(len(cells)), design.base_places(cells, BasePeriod.UNIVERSAL)
+    effect = np.zeros((len(cells), len(design.cohorts), y.shape[1]))  # weights on cohort means
+    for where, sign in ((mine, 1.0), (np.full(len(cells), len(design.cohorts) - 1), -1.0)):
+        effect[k, where, now] = sign
+        effect[k, where, base] = -sign
+    means = cohort_means(y, w, cohort)
+    score = y - means[cohort]
+    score -= score.mean(axis=1, keepdims=True)
+    score *= w[:, None]
+    reasons = cell_reasons(sample, cells, score)
+    estimate = np.einsum("kgt,gt->k", effect, means)
+    if estimands:
+        weights = cell_weights(outcome, cells, {weighting}, estimands)
+        reasons, estimate = passed_on(reasons, weights != 0), weights @ estimate
+        effect = np.tensordot(weights, effect, axes=1)
+    scale = np.bincount(cohort) / np.bincount(cohort, w)
+    return EffectEstimates(
+        tuple(EffectKey.of(e, outcome) for e in estimands or [cell_effect(cell, weighting) for cell in cells]),
+        estimate, design.unit_ids, influence_of(score, cohort, effect * scale[:, None], design.n_units), cohort,
+        sample.cluster, sampling="conditional", correction="hc2" if sample.cluster is None else "cr1",
+        method="Sun-Abraham", no_error=reasons, notes=sample.notes(),
+        regression=(y.size, len(cells) + y.shape[1]),
     )  # fmt: skip
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from mtvp_eval.arrays import FloatArray
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.att import cell_effect
-from mtvp_eval.estimands.estimand import Weighting
+from mtvp_eval.estimands.estimand import Estimand, Weighting
+from mtvp_eval.estimators.aggregation import cell_weights, share_influence
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.estimators.sample import read_sample
 from mtvp_eval.estimators.untreated_path import cell_averages
@@ -23,6 +26,7 @@ def two_stage(
     covariates: Sequence[str] = (),
     weighting: Weighting = Weighting.PRACTICE,
     cells: Sequence[Cell] | None = None,
+    estimands: Sequence[Estimand] = (),
 ) -> EffectEstimates:
     r"""Estimate every cell by regressing what the first stage leaves on one indicator a cell.
 
@@ -43,6 +47,7 @@ def two_stage(
     covariates : names of baseline values; each gets its own slope a period in the first stage.
     weighting : practice, or patient (weights ``design.size`` in both stages).
     cells : cells; all identified ones where not given. Leads of the last cohort may be asked for as well.
+    estimands : averages of the cells asked for in their place; saves making influence values for every cell.
 
     Returns
     -------
@@ -70,14 +75,19 @@ def two_stage(
     wanted = design.identified_cells(BasePeriod.UNIVERSAL) if cells is None else tuple(cells)
     if not wanted:
         raise EstimationError("No cell is identified: StaggeredDesign.estimability() shows why.")
-    found = cell_averages(sample, wanted, _mean)
+    weights = cell_weights(outcome, wanted, {weighting}, estimands) if estimands else np.eye(len(wanted))
+    found = cell_averages(sample, wanted, _mean, weights)
+    influence = found.influence
+    if estimands:
+        of_cell = dict(zip(wanted, found.cells.tolist(), strict=True))
+        influence = influence + share_influence(design, of_cell, estimands)
     return EffectEstimates(
-        tuple(EffectKey.of(cell_effect(cell, weighting), outcome) for cell in wanted),
-        found.effect, design.unit_ids, found.influence, design.cohort_index, sample.cluster,
+        tuple(EffectKey.of(e, outcome) for e in estimands or [cell_effect(cell, weighting) for cell in wanted]),
+        weights @ found.cells, design.unit_ids, influence, design.cohort_index, sample.cluster,
         correction="hc2" if sample.cluster is None else "cr1", method="Two-stage (Gardner)",
         no_error=found.no_error, notes=sample.notes(),
     )  # fmt: skip
 
 
-def _mean(residual: FloatArray, w: FloatArray) -> float:
-    return float(w @ residual / w.sum())
+def _mean(residual: FloatArray, w: FloatArray) -> FloatArray:
+    return np.asarray(residual @ w / w.sum())

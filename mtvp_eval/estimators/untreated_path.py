@@ -19,19 +19,19 @@ from mtvp_eval.arrays import BoolArray, FloatArray
 from mtvp_eval.design.staggered import Cell, Comparison
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimators.regression import two_way_fit
-from mtvp_eval.estimators.results import period_label
+from mtvp_eval.estimators.results import passed_on, period_label
 from mtvp_eval.estimators.sample import Sample
 from mtvp_eval.estimators.saturated import cell_reasons
 
-Centre = Callable[[FloatArray, FloatArray], float]
-"""From residuals and weights of a cell's rows to the value its residuals are centred at."""
+Centre = Callable[[FloatArray, FloatArray], FloatArray]
+"""From residuals (P, N) of P cells with the same N units, and their weights, to what each is centred at (P,)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellAverages:
-    """Hold effects (K,), influence (n, K) and K reasons for no standard error of averages over cells."""
+    """Hold effects of K cells; influence (n, J) and reasons for no standard error of J averages of them."""
 
-    effect: FloatArray
+    cells: FloatArray
     influence: FloatArray
     no_error: tuple[str | None, ...]
 
@@ -42,14 +42,15 @@ def untreated_rows(sample: Sample) -> BoolArray:
     return np.asarray(sample.observed & (design.clock < design.entry[:, None] - design.anticipation), dtype=np.bool_)
 
 
-def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre) -> CellAverages:
+def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre, weights: FloatArray) -> CellAverages:
     r"""Average the residuals of each cell and propagate the error of the path.
 
     .. math:: \psi_i/n = h_i (\hat\tau_{it} - c) - u'Q^{-1}s_i, \qquad
               u_{as} = \sum_i h_i x_{ia} (1\{s=t\} - o_{is}/o_{i+})
 
     with h_i = w_i / W_gt, s_i and Q the scores and Gram matrix of the path, o the untreated rows and c the ``centre``.
-    The error of a unit's own effect drops out, because its untreated residuals sum to zero.
+    The error of a unit's own effect drops out, because its untreated residuals sum to zero. ``weights`` (J, K) says
+    which averages of the K cells are wanted.
 
     Raises
     ------
@@ -68,30 +69,41 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre) -> Cell
     before = untreated_rows(sample)
     none = np.zeros((len(design.cohorts), len(design.clock), 0))
     fit = two_way_fit(sample.y, before, sample.X, sample.w, design.cohort_index, none)
-    usable = sample.observed & before.any(axis=1, keepdims=True)
-    share = np.divide(1.0, before.sum(axis=1), out=np.zeros(len(before)), where=before.any(axis=1))
+    some = before.any(axis=1)
+    share = np.divide(1.0, before.sum(axis=1), out=np.zeros(len(before)), where=some)
+    untreated = before.astype(np.float64)
+    members = {g: np.flatnonzero((design.entry == g) & some) for g in {g for g, _ in cells}}
+    alike = {g: bool(sample.observed[unit].all()) for g, unit in members.items()}
     n, K = design.n_units, len(cells)
-    effect, direct = np.zeros(K), np.zeros((n, K))
+    effect, direct = np.zeros(K), np.zeros((len(weights), n))
     pull = np.zeros((K, sample.X.shape[1], len(design.clock)))
     empty: list[Cell] = []
-    for k, (g, t) in enumerate(cells):
-        now = int(np.searchsorted(design.clock, t))
-        unit = np.flatnonzero((design.entry == g) & usable[:, now])
-        if not len(unit):
-            empty.append((g, t))
-            continue
-        h = sample.w[unit] / sample.w[unit].sum()
-        residual = fit.residual[unit, now]
-        effect[k] = h @ residual
-        direct[unit, k] = n * h * (residual - centre(residual, sample.w[unit]))
-        pull[k] = -(sample.X[unit] * (h * share[unit])[:, None]).T @ before[unit]
-        pull[k, :, now] += h @ sample.X[unit]
+    places = np.searchsorted(design.clock, [t for _, t in cells])
+    for g, everybody in members.items():
+        own = [k for k, cell in enumerate(cells) if cell[0] == g]
+        for here in [own] if alike[g] else [[k] for k in own]:  # cells with the same units are one product
+            now = places[here]
+            unit = everybody if alike[g] else everybody[sample.observed[everybody, now[0]]]
+            if not len(unit):
+                empty += [cells[k] for k in here]
+                continue
+            w, X = sample.w[unit], sample.X[unit]
+            h = w / w.sum()
+            residual = np.ascontiguousarray(fit.residual[unit].T[now])
+            effect[here] = residual @ h
+            residual -= centre(residual, w)[:, None]
+            residual *= n * h
+            takes = np.flatnonzero(weights[:, here].any(axis=1))
+            for row in takes:
+                direct[row, unit] += weights[row, here] @ residual
+            pull[here] = -(X * (h * share[unit])[:, None]).T @ untreated[unit]
+            pull[here, :, now] += h @ X
     combinations, outside = _on_coefficients(-pull, before)
     lost = outside | fit.unidentified(combinations)
     if empty or lost.any():
         raise EstimationError(_explain(cells, empty, lost))
-    influence = direct + fit.influence(combinations)
-    return CellAverages(effect, influence, cell_reasons(sample, cells, fit.score))
+    influence = direct.T + fit.influence(weights @ combinations)
+    return CellAverages(effect, influence, passed_on(cell_reasons(sample, cells, fit.score), weights != 0))
 
 
 def _on_coefficients(pull: FloatArray, used: BoolArray) -> tuple[FloatArray, BoolArray]:

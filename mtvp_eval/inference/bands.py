@@ -11,7 +11,7 @@ from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.estimators.variance import cluster_sums
 
-_AT_ONCE = 512
+_AT_ONCE = 128
 """Bootstrap draws worked on at once."""
 
 
@@ -104,10 +104,12 @@ def multiplier_bootstrap(
     """
     kept = _with_error(effects.std_error())
     sums = cluster_sums(effects.influence[:, kept], effects.cluster) / effects.n_units
-    drawn = np.empty((draws, len(kept)))
+    drawn, whole = np.empty((draws, len(kept))), sums.sum(axis=0)
     for first in range(0, draws, _AT_ONCE):
         here = drawn[first : first + _AT_ONCE]
-        here[:] = (2.0 * rng.integers(0, 2, size=(len(here), len(sums))) - 1.0) @ sums
+        bits = np.frombuffer(rng.bytes(len(here) * -(-len(sums) // 8)), dtype=np.uint8).reshape(len(here), -1)
+        positive = np.unpackbits(bits, axis=1, count=len(sums))
+        here[:] = 2.0 * (positive.astype(np.float64) @ sums) - whole
     low, high = np.quantile(drawn, [0.25, 0.75], axis=0, method="inverted_cdf")
     error = np.full(len(effects), np.nan)
     error[kept] = (high - low) / (2 * 0.6744897501960817)  # the normal's upper quartile

@@ -98,9 +98,12 @@ def two_way_rows(
         raise EstimationError(f"Effects {effects.shape} and clusters {cluster.shape} do not fit outcomes {y.shape}.")
     seen = np.isfinite(y)
     periods = np.broadcast_to(np.eye(T)[:, 1:], (n, T, T - 1))
-    columns = np.concatenate([np.nan_to_num(y)[:, :, None], effects, periods], axis=2) * seen[:, :, None]
+    columns = np.concatenate([np.nan_to_num(y)[:, :, None], effects, periods], axis=2)
+    if not seen.all():
+        columns *= seen[:, :, None]
     count = np.maximum(seen.sum(axis=1), 1)
-    within = (columns - columns.sum(axis=1, keepdims=True) / count[:, None, None])[seen]
+    columns -= columns.sum(axis=1, keepdims=True) / count[:, None, None]
+    within = columns.reshape(n * T, -1) if seen.all() else columns[seen]
     unit = np.broadcast_to(np.arange(n)[:, None], (n, T))[seen]
     w = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
     return LeastSquares(within[:, 1:], within[:, 0], cluster[unit], w[unit])
@@ -189,9 +192,12 @@ def cluster_moments(rows: LeastSquares) -> tuple[FloatArray, FloatArray]:
     """Return X'WX (C, p, p) and X'Wy (C, p) of each cluster of ``rows``."""
     C, p = rows.n_clusters, rows.X.shape[1]
     gram, moment = np.zeros((C, p, p)), np.zeros((C, p))
-    for c, mine in enumerate(_places(rows)):
-        WX = rows.weight[mine, None] * rows.X[mine]
-        gram[c], moment[c] = WX.T @ rows.X[mine], WX.T @ rows.y[mine]
+    order = np.argsort(rows.cluster, kind="stable")
+    X, y, w = rows.X[order], rows.y[order], rows.weight[order]
+    last = np.cumsum(np.bincount(rows.cluster, minlength=C))
+    for c, mine in enumerate(map(slice, [0, *last[:-1]], last)):
+        WX = X[mine].T if (w[mine] == 1).all() else X[mine].T * w[mine]
+        gram[c], moment[c] = WX @ X[mine], WX @ y[mine]
     return gram, moment
 
 

@@ -16,7 +16,8 @@ from mtvp_eval.design.rules import NOT_STARTED, Applications, DrawRule
 from mtvp_eval.errors import NotIdentifiedError
 from mtvp_eval.inference.contrasts import ContrastPlan
 
-_DRAWS_AT_ONCE = 2_000
+_DRAWS_AT_ONCE, _CELLS_AT_ONCE = 2_000, 2**20
+"""Draws, and draws x units, worked on at once: a block this small stays in the cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,10 +51,18 @@ class DrawnRegion:
         """Return cohorts (draws, n) of replays of this draw."""
         if self.rule is not None:
             return self._left_over_last(replay_cohorts(self.applications, self.rule, rng, draws))
-        cohorts = np.repeat(self.observed(), draws, axis=0)
+        observed = self.observed()[0]
+        cohorts = np.empty((draws, len(observed)), dtype=np.int8)
         for b in np.unique(self.applications.block):
-            mine = self.applications.block == b
-            cohorts[:, mine] = rng.permuted(cohorts[:, mine], axis=1)
+            mine = np.flatnonzero(self.applications.block == b)
+            at_once = max(_CELLS_AT_ONCE // len(mine), 1)
+            for first in range(0, draws, at_once):
+                part = cohorts[first : first + at_once]
+                again = permutations(observed[mine], rng, len(part))
+                if len(mine) == len(observed):
+                    part[:] = again
+                else:
+                    part[:, mine] = again
         return cohorts
 
     def _left_over_last(self, cohorts: CohortArray) -> CohortArray:
@@ -62,6 +71,30 @@ class DrawnRegion:
             return cohorts
         still = self.applications.in_pool(self.rule.capped_rounds)
         return np.where((cohorts == NOT_STARTED) & still, np.int8(self.last), cohorts)
+
+
+def permutations(labels: CohortArray, rng: np.random.Generator, draws: int) -> CohortArray:
+    """Return independent permutations of ``labels`` (m,), (draws, m), every order equally likely.
+
+    Random keys that carry the labels in their last bits are sorted, which is faster than shuffling; draws in which two
+    keys are equal are permuted again, so that no order is favoured.
+
+    >>> permutations(np.array([1, 2, 2], dtype=np.int8), np.random.default_rng(0), 2).sum(axis=1).tolist()
+    [5, 5]
+    """
+    bits = int(labels.max()).bit_length()
+    if len(labels) ** 2 > 2 ** (32 - bits):  # equal keys would be the rule
+        return rng.permuted(np.repeat(labels[None], draws, axis=0), axis=1)
+    keys = rng.integers(0, 2**32, size=(draws, len(labels)), dtype=np.uint32)
+    keys <<= np.uint32(bits)
+    keys |= labels.astype(np.uint32)
+    keys.sort(axis=1)
+    out = (keys & np.uint32(2**bits - 1)).astype(np.int8)
+    keys >>= np.uint32(bits)
+    tied: BoolArray = np.any(keys[:, 1:] == keys[:, :-1], axis=1)
+    if tied.any():
+        out[tied] = rng.permuted(out[tied], axis=1)
+    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,8 +191,9 @@ def replay_statistics(
             seen = piece.moments(region.observed(), plan, np.float64)
             estimate[piece.outcomes] += weight * seen[0][0]
             variance[piece.outcomes] += weight**2 * seen[1][0]
-            for first in range(0, draws, _DRAWS_AT_ONCE):
-                part = slice(first, first + _DRAWS_AT_ONCE)
+            at_once = min(_DRAWS_AT_ONCE, max(_CELLS_AT_ONCE // len(piece.units), 50))
+            for first in range(0, draws, at_once):
+                part = slice(first, first + at_once)
                 again = piece.moments(cohorts[part], plan, precision)
                 replayed[part, piece.outcomes] += weight.astype(precision) * again[0]
                 replayed_variance[part, piece.outcomes] += (weight**2).astype(precision) * again[1]
@@ -212,11 +246,19 @@ class _Piece:
     scale: FloatArray  # (outcomes,)
     cohorts: int  # G: rounds counted, the open round last
     estimable: BoolArray  # (K,) in the observed draw
+    fixed: IntArray | None  # (G,) cohort sizes where every replay has those observed
 
     def sizes(self, cohorts: CohortArray) -> IntArray:
         """Return cohort sizes (B, G) among the analysed units."""
-        mine = cohorts[:, self.units]
-        return np.stack([(mine == h).sum(axis=1) for h in range(1, self.cohorts + 1)], axis=1)
+        if self.fixed is not None:
+            return np.broadcast_to(self.fixed, (len(cohorts), self.cohorts))
+        mine, one = self.own(cohorts), np.ones(len(self.units), dtype=np.float32)
+        counts = [(mine == h).astype(np.float32) @ one for h in range(1, self.cohorts + 1)]
+        return np.stack(counts, axis=1).astype(np.int64)
+
+    def own(self, cohorts: CohortArray) -> CohortArray:
+        """Return the cohorts (B, units) of the analysed units."""
+        return cohorts if len(self.units) == cohorts.shape[1] else cohorts[:, self.units]
 
     def accepts(self, cohorts: CohortArray, plan: ContrastPlan) -> BoolArray:
         """Tell in which replays everything estimable in the observed draw is so again."""
@@ -226,13 +268,15 @@ class _Piece:
         self, cohorts: CohortArray, plan: ContrastPlan, precision: DTypeLike
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return estimates and variances (B, outcomes, K), zero where not estimable in the observed draw."""
-        mine = cohorts[:, self.units]
+        mine = self.own(cohorts)
         B, J = len(mine), len(self.outcomes)
         size = self.sizes(cohorts).T.astype(precision)  # (G, B)
         later = np.cumsum(size[::-1], axis=0)[::-1]  # (G, B): later[a] starts after round a
         estimate, variance = (np.zeros((len(plan.names), J, B), dtype=precision) for _ in range(2))
         f = self.numbers.astype(precision)
         used = [k for k in range(len(plan.names)) if self.estimable[k]]
+        if bool((size == size[:, :1]).all()):
+            return self._equal_sizes(mine, plan, used, size[:, :1], later[:, :1], f)
         share = {k: _shares(plan, k, size) for k in used}
         for h in range(1, self.cohorts + 1):
             cells = {k: [c for c in plan.cells_of(k) if plan.cohort[c] == h or plan.after[c] < h] for k in used}
@@ -265,6 +309,39 @@ class _Piece:
         scale = self.scale.astype(precision)[:, None]
         return (estimate * scale).transpose(2, 1, 0), (variance * scale**2).transpose(2, 1, 0)
 
+    def _equal_sizes(
+        self,
+        mine: CohortArray,
+        plan: ContrastPlan,
+        used: list[int],
+        size: NDArray[Any],
+        later: NDArray[Any],
+        f: NDArray[Any],
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the moments where every draw has the same cohort sizes: cells are put together before the draws.
+
+        A unit then counts for the same in every draw that puts it in cohort h, so that a draw takes two sums an
+        estimand and cohort, however many cells there are.
+        """
+        precision, J, B = size.dtype, len(self.outcomes), len(mine)
+        share = np.zeros((len(used), len(plan.cohort)), dtype=precision)
+        for row, k in zip(share, used, strict=True):
+            for c, value in _shares(plan, k, size).items():
+                row[c] = np.ravel(value)[0]
+        estimate, variance = (np.zeros((len(plan.names), J, B), dtype=precision) for _ in range(2))
+        for h in range(1, self.cohorts + 1):
+            count = max(float(size[h - 1, 0]), 1.0)
+            per_unit = np.where(plan.cohort == h, 1 / count, 0.0)
+            waiting = plan.after < h
+            per_unit[waiting] = -1 / np.maximum(later[plan.after[waiting], 0], 1)
+            worth = np.stack([(share * per_unit.astype(precision)) @ one for one in f], axis=1)  # (K, J, units)
+            columns = np.concatenate([worth, worth**2]).reshape(-1, len(self.units))
+            first, second = (columns @ (mine == h).astype(precision).T).reshape(2, len(used), J, B)
+            estimate[used] += first
+            variance[used] += count / max(count - 1, 1) * np.maximum(second - first**2 / precision.type(count), 0)
+        scale = self.scale.astype(precision)[:, None]
+        return (estimate * scale).transpose(2, 1, 0), (variance * scale**2).transpose(2, 1, 0)
+
 
 def _shares(plan: ContrastPlan, estimand: int, size: NDArray[Any]) -> dict[int, NDArray[Any]]:
     """Return the weight of each cell of an estimand in each draw (B,)."""
@@ -280,10 +357,13 @@ def _shares(plan: ContrastPlan, estimand: int, size: NDArray[Any]) -> dict[int, 
 def _pieces(region: DrawnRegion, numbers: FloatArray, plan: ContrastPlan) -> list[_Piece]:
     """Split a region into blocks, and outcomes into groups with the same units observed."""
     own = numbers[:, :, region.rows]
-    seen = np.isfinite(own).all(axis=1)  # (J, n)
+    seen: BoolArray = np.all(np.isfinite(own), axis=1)  # (J, n)
     cohorts, drawn = region.last, region.observed()[0]
     found = []
-    patterns, group = np.unique(seen, axis=0, return_inverse=True)
+    if seen.all():
+        patterns, group = seen[:1], np.zeros(len(seen), dtype=np.int64)
+    else:
+        patterns, group = np.unique(seen, axis=0, return_inverse=True)
     block = region.applications.block
     for g, pattern in enumerate(patterns):
         outcomes = np.flatnonzero(group.reshape(-1) == g)
@@ -291,12 +371,15 @@ def _pieces(region: DrawnRegion, numbers: FloatArray, plan: ContrastPlan) -> lis
             units = np.flatnonzero((block == b) & pattern)
             if len(units) < 4:
                 continue
-            part = own[np.ix_(outcomes, np.arange(own.shape[1]), units)]
-            part = part - part.mean(axis=2, keepdims=True)
+            part = own[outcomes][:, :, units]
+            part -= part.mean(axis=2, keepdims=True)
             scale = np.sqrt((part**2).mean(axis=(1, 2)))
             scale[scale == 0] = 1.0
+            part /= scale[:, None, None]
             counts = np.array([(drawn[units] == h).sum() for h in range(1, cohorts + 1)])
             estimable = plan.estimable(counts)
             if estimable.any():
-                found.append(_Piece(units, outcomes, part / scale[:, None, None], scale, cohorts, estimable))
+                # Free permutations within a block keep its sizes; so they do for analysed units if these are all of it.
+                fixed = counts if region.rule is None and len(units) == int((block == b).sum()) else None
+                found.append(_Piece(units, outcomes, part, scale, cohorts, estimable, fixed))
     return found

@@ -1,7 +1,8 @@
 """Wild cluster bootstrap of one coefficient of a regression: the null imposed, every draw studentised.
 
 Each draw flips (or rescales) the restricted residuals of whole clusters. Estimate, cluster scores and deletions of a
-draw are linear in the C multipliers, so all draws together are a few products of C x C with C x B matrices.
+draw are linear in the C multipliers: each cluster's own multiplier times a number, less what the p refitted
+coefficients carry over, so all draws together are a few products of p x C with C x B matrices.
 Source: Cameron, Gelbach & Miller (2008); MacKinnon, Nielsen & Webb (2023) for the leverage-scaled versions.
 """
 
@@ -20,6 +21,8 @@ from mtvp_eval.inference.cluster_robust import LeastSquares, cluster_moments
 FEWEST_ON_A_SIDE = 5
 """Below so many clusters with, or without, the programme the bootstrap is refused: its size is not kept."""
 _TIE = 1e-9
+_AT_ONCE = 1_000
+"""Draws worked on at once: few enough for the cache."""
 _WEBB = np.sqrt(np.array([0.5, 1.0, 1.5]))
 
 
@@ -53,11 +56,25 @@ class WildTest:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Hold R = diag(own) - left right: own (C,), left (C, q), right (q, C)."""
+
+    own: FloatArray
+    left: FloatArray
+    right: FloatArray
+
+    def times(self, v: FloatArray) -> FloatArray:
+        """Return R v (C, B) of multipliers v (C, B)."""
+        found = self.left @ (self.right @ v)
+        return np.subtract(self.own[:, None] * v, found, out=found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Statistic:
-    """Numerator (C,) and squared-sum rows (C, C) per multiplier, as a constant less null times a slope."""
+    """Numerator (C,) and rows whose squares are summed, per multiplier, as a constant less null times a slope."""
 
     lead: tuple[FloatArray, FloatArray]
-    spread: tuple[FloatArray, FloatArray]
+    spread: tuple[_Rows, _Rows]
     estimate: float
     error: float  # without scalar factors: they cancel
 
@@ -113,8 +130,12 @@ def wild_cluster_bootstrap(
     v, enumerated = multipliers(rows.n_clusters, rng, Multiplier(multiplier), draws)
     s = _statistic(rows, Version(version))
     lead = [part @ v for part in s.lead]  # (B,)
-    spread = [part @ v for part in s.spread]  # (C, B)
-    squares = [(spread[0] ** 2).sum(axis=0), (spread[0] * spread[1]).sum(axis=0), (spread[1] ** 2).sum(axis=0)]
+    squares = np.empty((3, v.shape[1]))
+    for first in range(0, v.shape[1], _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        a, b = (rows.times(v[:, part]) for rows in s.spread)
+        for k, (one, other) in enumerate(((a, a), (a, b), (b, b))):
+            squares[k, part] = np.einsum("cb,cb->b", one, other)
 
     def p_value(b0: float) -> float:
         error = np.sqrt(np.maximum(squares[0] - 2 * b0 * squares[1] + b0**2 * squares[2], np.finfo(np.float64).tiny))
@@ -138,7 +159,11 @@ def multipliers(C: int, rng: np.random.Generator, law: Multiplier, draws: int) -
     if draws + 1 >= 2.0**C:
         bits = (np.arange(2**C)[None, :] >> np.arange(C)[:, None]) & 1
         return np.where(bits == 1, 1.0, -1.0), True
-    return np.where(rng.integers(0, 2, size=(C, draws)) == 1, 1.0, -1.0), False
+    random = np.frombuffer(rng.bytes(C * -(-draws // 8)), dtype=np.uint8).reshape(C, -1)
+    v = np.unpackbits(random, axis=1, count=draws).astype(np.float64)
+    v *= 2
+    v -= 1
+    return v, False
 
 
 def refuse_few_clusters(cluster: IntArray | ObjectArray, treated: BoolArray, comparison: BoolArray) -> None:
@@ -231,14 +256,12 @@ def _restricted_scores(gram: FloatArray, moment: FloatArray, by_leverage: bool) 
     return np.asarray(moment - np.einsum("cij,cj->ci", gram[:, :, 1:], coefficient), dtype=np.float64)
 
 
-def _score_rows(gram: FloatArray, bread: FloatArray, scores: FloatArray) -> FloatArray:
-    """Return R (C, C): R v are the cluster scores of the refitted draw v, in the direction of the coefficient."""
-    change = bread @ scores.T  # (p, C): coefficients per multiplier
-    return np.diag(scores @ bread[0]) - np.einsum("p,cpq->cq", bread[0], gram) @ change
+def _score_rows(gram: FloatArray, bread: FloatArray, scores: FloatArray) -> _Rows:
+    """Return R: R v are the cluster scores of the refitted draw v, in the direction of the coefficient."""
+    return _Rows(scores @ bread[0], np.einsum("p,cpq->cq", bread[0], gram), bread @ scores.T)
 
 
-def _deletion_rows(rest: FloatArray, bread: FloatArray, scores: FloatArray) -> FloatArray:
-    """Return R (C, C): R v are the changes of the coefficient when a cluster is left out of the draw v."""
-    without = rest @ scores.T
-    np.fill_diagonal(without, 0.0)
-    return without - (bread[0] @ scores.T)[None, :]
+def _deletion_rows(rest: FloatArray, bread: FloatArray, scores: FloatArray) -> _Rows:
+    """Return R: R v are the changes of the coefficient when a cluster is left out of the draw v."""
+    own = np.einsum("cp,cp->c", rest, scores)  # what a cluster would add to the fit without it
+    return _Rows(-own, bread[0] - rest, scores.T)

@@ -10,47 +10,27 @@ import numpy as np
 from mtvp_eval.clock import NEVER
 from mtvp_eval.config import EstimationChoices
 from mtvp_eval.costbenefit.effects import EffectKey, PricedEffects, totals
-from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.design.staggered import Cell, Design, StaggeredDesign
 from mtvp_eval.errors import EstimationError
-from mtvp_eval.estimands.aggregate import money_total, overall
+from mtvp_eval.estimands.aggregate import money_total
 from mtvp_eval.estimands.estimand import Weighting
-from mtvp_eval.estimators.aggregation import aggregate
-from mtvp_eval.estimators.callaway_santanna import callaway_santanna, supported_cells
-from mtvp_eval.estimators.doubly_robust import Adjustment
-from mtvp_eval.estimators.lottery import lottery
 from mtvp_eval.estimators.results import EffectEstimates
-from mtvp_eval.pipeline import lottery_headline
 from mtvp_eval.pipeline.insured import Counted
+from mtvp_eval.pipeline.methods import Asked, asked, headline
 
 YearCells = tuple[tuple[Cell, ...], ...]
 
 
-def cost_total(
-    panel: Panel, design: StaggeredDesign, name: str, choices: EstimationChoices, cells: Sequence[Cell]
-) -> tuple[EffectEstimates, YearCells]:
-    """Return the total effect on a cost for each calendar year: a rate a year over a quarter counts a fourth."""
+def cost_total(counted: Counted, name: str, made: Asked, cells: Sequence[Cell]) -> tuple[EffectEstimates, YearCells]:
+    """Return the total effect on a cost for each calendar year: a rate a year over a quarter counts a fourth.
+
+    Totals count all patients of the enrolled cohorts: members outside the drawn blocks at the effect of those drawn.
+    """
     after = [cell for cell in cells if cell[1] >= cell[0]]
-    single = callaway_santanna(
-        panel, design, name, covariates=choices.covariates, weighting=Weighting.PATIENT,
-        method=Adjustment(choices.method), cells=after,
-    )  # fmt: skip
-    return _by_year(single, design, name, after)
-
-
-def lottery_total(panel: Panel, drawn: LotteryDesign, name: str) -> tuple[EffectEstimates, YearCells]:
-    """Return the same total by cohort means, over the cells that the lottery identifies."""
-    cells = overall(drawn, Weighting.PATIENT).cells
-    return _by_year(lottery(panel, drawn, name, weighting=Weighting.PATIENT, cells=cells), drawn, name, cells)
-
-
-def _by_year(
-    single: EffectEstimates, design: StaggeredDesign | LotteryDesign, name: str, after: Sequence[Cell]
-) -> tuple[EffectEstimates, YearCells]:
     years = tuple(tuple(c for c in after if c[1] // 4 == year) for year in sorted({t // 4 for _, t in after}))
-    declared = [money_total(design, within=year).scaled(0.25) for year in years]
-    return aggregate(single, design, declared).with_units({name: "euro"}), years
+    declared = [money_total(counted.drawn.staggered, within=year).scaled(0.25) for year in years]
+    return made.estimate(counted.panel, counted.drawn, name, declared).with_units({name: "euro"}), years
 
 
 def patient_years(design: Design, cells: YearCells) -> dict[int, float]:
@@ -83,20 +63,8 @@ def by_method(
     MtvpError
         If the method refuses.
     """
-    panel, design = counted.panel, counted.drawn.staggered
-    if method == "lottery":
-        parts = [lottery_total(panel, counted.drawn, name) for name in names]
-        return _stacked(parts, counted.drawn, counted.claims_of)
-    if method == "lottery_default":
-        parts = [lottery_headline.totals(panel, counted.drawn, name) for name in names]
-        return _stacked(parts, design, counted.claims_of)
-    changed = {
-        "callaway_santanna": choices,
-        "callaway_santanna_unadjusted": replace(choices, covariates=()),
-        "callaway_santanna_regression": replace(choices, method="reg"),
-        "callaway_santanna_weighting": replace(choices, method="ipw"),
-    }[method]
-    return _stacked([_supported_total(panel, design, name, changed) for name in names], design, counted.claims_of)
+    made = asked(method, choices, Weighting.PATIENT, counted.drawn)
+    return _stacked([_supported_total(counted, name, made) for name in names], counted)
 
 
 def placebo_year(
@@ -121,25 +89,29 @@ def placebo_year(
     entry = np.where(panel.entry == NEVER, NEVER, panel.entry - back)
     moved = replace(panel, entry=entry).window(int(panel.clock[0]), last - back)
     earlier = StaggeredDesign.from_panel(moved, design.comparison, design.anticipation)
-    if choices.estimator == "lottery_default":
-        given = counted.drawn.drawn_entry
-        drawn = replace(counted.drawn, staggered=earlier, drawn_entry=np.where(given == NEVER, NEVER, given - back))
-        parts = [lottery_headline.totals(moved, drawn, name) for name in names]
-    else:
-        parts = [_supported_total(moved, earlier, name, choices) for name in names]
-    return *_stacked(parts, earlier, counted.claims_of), (first - back, last - back)
+    made = headline(choices, Weighting.PATIENT, counted.drawn)
+    then = replace(counted, panel=moved, drawn=_moved(counted.drawn, earlier, back, made))
+    return *_stacked([_supported_total(then, name, made) for name in names], then), (first - back, last - back)
 
 
-def _supported_total(
-    panel: Panel, design: StaggeredDesign, name: str, choices: EstimationChoices
-) -> tuple[EffectEstimates, YearCells]:
-    cells, _ = supported_cells(panel, design, name, covariates=choices.covariates, method=Adjustment(choices.method))
-    return cost_total(panel, design, name, choices, cells)
+def _moved(drawn: LotteryDesign, earlier: StaggeredDesign, back: int, made: Asked) -> LotteryDesign:
+    """Return the draw moved back as well, for a headline that compares within its blocks."""
+    if not isinstance(made.design(drawn), LotteryDesign):
+        return LotteryDesign.one_block(earlier)
+    entry = np.where(drawn.drawn_entry == NEVER, NEVER, drawn.drawn_entry - back)
+    return replace(drawn, staggered=earlier, drawn_entry=entry, entry_probability=None)
+
+
+def _supported_total(counted: Counted, name: str, made: Asked) -> tuple[EffectEstimates, YearCells]:
+    of_units = replace(made, choices=replace(made.choices, weighting=Weighting.PRACTICE))
+    cells, _ = of_units.supported(counted.panel, counted.drawn, name)
+    return cost_total(counted, name, made, cells)
 
 
 def _stacked(
-    parts: Sequence[tuple[EffectEstimates, YearCells]], design: Design, claims_of: str
+    parts: Sequence[tuple[EffectEstimates, YearCells]], counted: Counted
 ) -> tuple[PricedEffects, dict[int, float]]:
+    design = counted.drawn.staggered
     cells = tuple(year for _, years in parts for year in years)
     estimates = EffectEstimates.stack(*(part for part, _ in parts))
-    return priced(estimates, cells, design, claims_of), patient_years(design, cells)
+    return priced(estimates, cells, design, counted.claims_of), patient_years(design, cells)

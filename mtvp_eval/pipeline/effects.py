@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,18 +11,13 @@ import numpy as np
 from mtvp_eval.config import EstimationChoices, EvaluationConfig
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.lottery import LotteryDesign
-from mtvp_eval.design.staggered import Cell, StaggeredDesign
+from mtvp_eval.design.staggered import Cell
 from mtvp_eval.dictionary.schema import Dictionary
 from mtvp_eval.errors import EstimationError, MtvpError
-from mtvp_eval.estimands.aggregate import by_calendar, by_cohort, event_study, overall
-from mtvp_eval.estimands.estimand import Estimand, Weighting
-from mtvp_eval.estimands.placebo import placebo
-from mtvp_eval.estimators.aggregation import aggregate
-from mtvp_eval.estimators.callaway_santanna import callaway_santanna, supported_cells
-from mtvp_eval.estimators.doubly_robust import Adjustment
+from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.inference.bands import simultaneous_band
-from mtvp_eval.pipeline import lottery_headline
+from mtvp_eval.pipeline import lottery_headline, methods
 from mtvp_eval.pipeline.cost_totals import YearCells, cost_total
 from mtvp_eval.pipeline.draw import DrawEvidence
 from mtvp_eval.pipeline.insured import Counted
@@ -76,7 +71,7 @@ def estimate_effects(
         If no outcome can be estimated; the reason of each is listed.
     """
     choices, refused = config.estimation, []
-    design = drawn.staggered
+    first = methods.headline(choices, Weighting.PRACTICE, drawn)
     parts: list[EffectEstimates] = []
     totals: list[tuple[EffectEstimates, YearCells]] = []
     whose = counted or Counted(panel, drawn)
@@ -84,26 +79,16 @@ def estimate_effects(
         if name not in panel.outcomes:
             continue
         try:
-            if choices.estimator == "lottery_default":
-                parts += [
-                    lottery_headline.headline(panel, drawn, name, choices, weighting, draw).with_units(
-                        {name: outcome.unit_en}
-                    )
-                    for weighting in Weighting
-                ]
-                if outcome.kind == "cost":
-                    totals.append(lottery_headline.totals(whose.panel, whose.drawn, name))
-                continue
-            cells, why = supported_cells(
-                panel, design, name, covariates=choices.covariates, method=_adjustment(choices)
-            )
-            if why:
-                refused.append(NotEstimated(name, len(why), "; ".join(sorted(set(why.values())))))
+            cells, why = first.supported(panel, drawn, name)
+            refused += _left_out(name, first, drawn, cells, why)
             if not any(t >= g for g, t in cells):
                 raise EstimationError("no cell at or after a start can be estimated")
-            parts += [_one(panel, design, name, choices, cells, weighting, outcome.unit_en) for weighting in Weighting]
+            parts += [
+                _one(panel, drawn, name, choices, cells, weighting, draw).with_units({name: outcome.unit_en})
+                for weighting in Weighting
+            ]
             if outcome.kind == "cost":
-                totals.append(cost_total(whose.panel, whose.drawn.staggered, name, choices, cells))
+                totals.append(cost_total(whose, name, methods.headline(choices, Weighting.PATIENT, drawn), cells))
         except MtvpError as error:
             refused.append(NotEstimated(name, 0, str(error)))
     if not parts:
@@ -113,45 +98,38 @@ def estimate_effects(
     joint = EffectEstimates.stack(*parts)
     money = EffectEstimates.stack(*(part for part, _ in totals)) if totals else None
     money_cells = tuple(cells for _, years in totals for cells in years)
-    estimated = tuple(dict.fromkeys(key.outcome for key in joint.index))
     return Effects(
         joint,
         money,
         money_cells,
         _with_bands(joint, choices),
-        _by_method(panel, drawn, estimated, choices),
+        methods.by_method(panel, drawn, joint, choices),
         tuple(refused),
     )
 
 
-def _adjustment(choices: EstimationChoices) -> Adjustment:
-    return Adjustment(choices.method)
-
-
 def _one(
-    panel: Panel, design: StaggeredDesign, name: str, choices: EstimationChoices, cells: Sequence[Cell],
-    weighting: Weighting, unit: str,
+    panel: Panel, drawn: LotteryDesign, name: str, choices: EstimationChoices, cells: Sequence[Cell],
+    weighting: Weighting, draw: DrawEvidence | None,
 ) -> EffectEstimates:  # fmt: skip
-    """Cells of one outcome and everything declared on them."""
-    single = callaway_santanna(
-        panel,
-        design,
-        name,
-        covariates=choices.covariates,
-        weighting=weighting,
-        method=_adjustment(choices),
-        cells=cells,
-    ).with_units({name: unit})
-    declared: list[Estimand] = [overall(design, weighting, within=cells)]
-    declared += [e for e in event_study(design, weighting, within=cells) if _shown(e, choices)]
-    declared += by_cohort(design, weighting, within=cells)
-    declared += by_calendar(design, weighting, within=cells)
-    declared += [e for e in placebo(design, weighting, within=cells) if _shown(e, choices)]
-    return EffectEstimates.stack(aggregate(single, design, declared), single)
+    """Everything declared on the cells of one outcome; the lottery's default is recentred where the draw is known."""
+    made = methods.headline(choices, weighting, drawn)
+    estimands = methods.declared(made, drawn, cells, choices)
+    if made.method == "lottery_default" and draw is not None and weighting is Weighting.PRACTICE:
+        return lottery_headline.recentred(panel, drawn, name, estimands, draw, choices.seed)
+    return made.estimate(panel, drawn, name, estimands)
 
 
-def _shown(estimand: Estimand, choices: EstimationChoices) -> bool:
-    return choices.event_first <= (estimand.event_time or 0) <= choices.event_last
+def _left_out(
+    name: str, made: methods.Asked, drawn: LotteryDesign, cells: Sequence[Cell], why: Mapping[Cell, str]
+) -> list[NotEstimated]:
+    """Say how many cells the headline does not estimate, and why."""
+    rows = [NotEstimated(name, len(why), "; ".join(sorted(set(why.values()))))] if why else []
+    design = made.design(drawn)
+    lost = [c for c in design.identified_cells() if c[1] >= c[0] and c not in why and c not in set(cells)]
+    if lost:
+        rows.append(NotEstimated(name, len(lost), f"{made.method} has no comparison for them"))
+    return rows
 
 
 def _with_bands(joint: EffectEstimates, choices: EstimationChoices) -> pd.DataFrame:
@@ -168,58 +146,3 @@ def _with_bands(joint: EffectEstimates, choices: EstimationChoices) -> pd.DataFr
             band = simultaneous_band(study, rng, level=choices.level)
             low[rows], high[rows] = band.low, band.high
     return joint.to_frame(choices.level).assign(band_low=low, band_high=high)
-
-
-Method = Callable[[Panel, LotteryDesign, str, EstimationChoices, Weighting], EffectEstimates]
-
-
-def _callaway(adjusted: bool, method: str | None = None) -> Method:
-    def estimate(
-        panel: Panel, drawn: LotteryDesign, name: str, choices: EstimationChoices, weighting: Weighting
-    ) -> EffectEstimates:
-        design = drawn.staggered
-        covariates = choices.covariates if adjusted else ()
-        way = Adjustment(method or choices.method)
-        cells, _ = supported_cells(panel, design, name, covariates=covariates, weighting=weighting, method=way)
-        after = [cell for cell in cells if cell[1] >= cell[0]]
-        single = callaway_santanna(
-            panel, design, name, covariates=covariates, weighting=weighting, method=way, cells=after
-        )
-        return aggregate(single, design, [overall(design, weighting, within=after)])
-
-    return estimate
-
-
-METHODS: dict[str, Method] = {
-    "callaway_santanna": _callaway(adjusted=True),
-    "callaway_santanna_unadjusted": _callaway(adjusted=False),
-    "callaway_santanna_regression": _callaway(adjusted=True, method="reg"),
-    "callaway_santanna_weighting": _callaway(adjusted=True, method="ipw"),
-    "lottery": lottery_headline.means_overall,
-}
-"""The overall effect by every method shown beside the headline."""
-ON_REQUEST: dict[str, Method] = {
-    "lottery_default": lottery_headline.default_overall,
-    "lottery_weighted": lottery_headline.weighted_overall,
-    "lottery_efficient": lottery_headline.efficient_overall,
-}
-"""Methods that stand beside the headline where the question names them as sensitivity."""
-
-
-def _by_method(panel: Panel, drawn: LotteryDesign, outcomes: Sequence[str], choices: EstimationChoices) -> pd.DataFrame:
-    """Overall effect of every outcome by every method; a method that refuses has a row with its reason."""
-    import pandas as pd
-
-    parts, refused = [], []
-    asked = {name: ON_REQUEST[name] for name in choices.sensitivity if name in ON_REQUEST}
-    for method, estimate in {**METHODS, **asked}.items():
-        found: list[EffectEstimates] = []
-        for name in outcomes:
-            for weighting in Weighting:
-                try:
-                    found.append(estimate(panel, drawn, name, choices, weighting))
-                except MtvpError as error:
-                    refused.append({"method": method, "outcome": name, "weighting": str(weighting), "note": str(error)})
-        if found:
-            parts.append(EffectEstimates.stack(*found).to_frame(choices.level).assign(method=method))
-    return pd.concat([*parts, pd.DataFrame(refused)], ignore_index=True)

@@ -17,6 +17,8 @@ from mtvp_eval.errors import CommandError, DataError, DataWarning
 from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.estimators import registry
 from mtvp_eval.estimators.doubly_robust import Adjustment
+from mtvp_eval.estimators.method import ESTIMANDS, Choices, Found
+from mtvp_eval.pipeline.estimate_intervals import INTERVALS, Asked, corrected, refuse_interval, with_interval
 from mtvp_eval.settings import Settings, load_yaml
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ class EstimateSpec:
     weight: str | None
     cluster: str | None
     level: float
-    choices: registry.Choices
+    interval: str
+    choices: Choices
 
     @classmethod
     def read(cls, path: Path) -> EstimateSpec:
@@ -63,7 +66,7 @@ class EstimateSpec:
     def _take(cls, settings: Settings, folder: Path) -> EstimateSpec:
         estimator = settings.text("estimator", choices=registry.METHODS)
         known = registry.METHODS.get(estimator)
-        estimands = settings.texts("estimands", None, choices=registry.ESTIMANDS)
+        estimands = settings.texts("estimands", None, choices=ESTIMANDS)
         if estimands is None:
             estimands = tuple(e for e in DEFAULT_ESTIMANDS if known is None or e in known.estimands)
         data = settings.text("data")
@@ -83,7 +86,8 @@ class EstimateSpec:
             weight=weight,
             cluster=settings.text("cluster", None),
             level=settings.number("level", 0.95, 0.5, 0.999),
-            choices=registry.Choices(
+            interval=_valid(settings, "interval", INTERVALS, "default"),
+            choices=Choices(
                 covariates=settings.texts("covariates", ()),
                 weighting=Weighting.PATIENT if weight else Weighting.PRACTICE,
                 exposure=settings.text("exposure", None),
@@ -137,17 +141,30 @@ def estimate(spec_path: Path, out: Path | None = None) -> str:
     said += [str(w.message) for w in caught if issubclass(w.category, DataWarning)]
     design = StaggeredDesign.from_panel(panel, spec.comparison, spec.anticipation)
     reasons = registry.refusals(spec.estimator, design, spec.estimands, spec.choices)
+    reasons += refuse_interval(spec.interval, spec.estimator, spec.estimands, spec.choices)
     if reasons:
         raise CommandError(f"{spec_path.name}: " + "; ".join(reasons) + ".")
-    found = [
-        registry.published(spec.estimator, registry.run(spec.estimator, panel, design, outcome, names, spec.choices))
-        for outcome in spec.outcomes
-        for names in registry.together(spec.estimator, spec.estimands)
-    ]
-    said += [note for effects in found for note in effects.notes]
-    records = [record for effects in found for record in records_of(effects, spec.level)]
+    records = []
+    for outcome in spec.outcomes:
+        for names in registry.together(spec.estimator, spec.estimands):
+            asked = Asked(
+                spec.estimator, panel, design, outcome, names, spec.choices,
+                lambda fewer: StaggeredDesign.from_panel(fewer, spec.comparison, spec.anticipation),
+            )  # fmt: skip
+            effects = _fitted(asked, spec.interval)
+            made = records_of(effects, spec.level)
+            if spec.interval in ("cr2", "cr3", "wild"):
+                with_interval(made, effects, spec.interval, asked, spec.level)
+            said += effects.notes
+            records += made
     _write(out or spec_path.parent / "estimates.json", records)
     return "\n".join([table_of(records), *(f"Note: {text}" for text in dict.fromkeys(said))])
+
+
+def _fitted(asked: Asked, interval: str) -> Found:
+    """Return the effects of a fit with the variance that the interval asked for rests on."""
+    effects = asked.fit()
+    return registry.published(asked.name, effects) if interval == "default" else corrected(effects, interval)
 
 
 def _exposure(spec: EstimateSpec) -> tuple[str, ...]:
@@ -209,7 +226,7 @@ def _as_dates(column: pd.Series) -> pd.Series:
     return pd.to_datetime(column, errors="coerce")
 
 
-def records_of(effects: registry.Found, level: float) -> list[dict[str, Any]]:
+def records_of(effects: Found, level: float) -> list[dict[str, Any]]:
     """Return one record an estimand; coordinates where they apply, null where there is no standard error."""
     records = []
     for row in effects.to_frame(level).to_dict("records"):
@@ -240,10 +257,10 @@ def table_of(records: list[dict[str, Any]]) -> str:
     import pandas as pd
 
     columns = ("outcome", "estimand", "cohort", "period", "event_time", "unit", "estimate", "std_error", "ci_low",
-               "ci_high", "ci_method", "note")  # fmt: skip
+               "ci_high", "ci_method", "p_value", "note")  # fmt: skip
     shown = [name for name in columns if any(name in record for record in records)]
     frame = pd.DataFrame([{name: record.get(name) for name in shown} for record in records])
-    for name in ("estimate", "std_error", "ci_low", "ci_high"):
+    for name in ("estimate", "std_error", "ci_low", "ci_high", *(["p_value"] if "p_value" in shown else [])):
         frame[name] = [f"{v:.6g}" if v is not None and math.isfinite(v) else "" for v in frame[name]]
     for name in ("cohort", "period", "event_time", "unit", "note"):
         if name in frame:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtvp_eval.config import EvaluationConfig, config_path
 from mtvp_eval.data.extracts import read_extracts
@@ -15,17 +17,23 @@ from mtvp_eval.design.staggered import Comparison, StaggeredDesign
 from mtvp_eval.dictionary.load import load_dictionary, load_programme
 from mtvp_eval.dictionary.schema import Dictionary, Programme
 from mtvp_eval.errors import CommandError
+from mtvp_eval.pipeline.brought import brought
 from mtvp_eval.pipeline.comparison import analysis_panel, compared, lottery_design
 from mtvp_eval.pipeline.draw import DrawEvidence, draw_evidence
 from mtvp_eval.pipeline.effects import Effects, estimate_effects
 from mtvp_eval.pipeline.insured import counted
+from mtvp_eval.pipeline.intervals import interval_choices, with_replayed
 from mtvp_eval.pipeline.money import Money, price_effects
+from mtvp_eval.pipeline.participation import participation
 from mtvp_eval.pipeline.replay_tests import ReplayTests, replay_tests
 from mtvp_eval.pipeline.sensitivity import Sensitivity, sensitivity
 from mtvp_eval.progress import step
 from mtvp_eval.project import project_root, resource
 from mtvp_eval.provenance import Provenance, named_files, provenance
 from mtvp_eval.settings import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DATA_VARIABLE = "MTVP_DATA"
 """Environment variable that names the folder of the extracts where it is not raw/REGION; kernels inherit it."""
@@ -36,7 +44,9 @@ class Evaluation:
     """A record of one evaluation: question, linked data, design, effects, euros, and what it all follows from.
 
     `everybody` are the practices compared, over all quarters supplied; `panel` is cut to the estimated quarters. `draw`
-    is what the record shows of the draw, and `replay` its tests; None where no round was recorded.
+    is what the record shows of the draw, and `replay` its tests; None where no round was recorded. `participation`
+    holds the frames on uptake, leavers, lineage and interference, `pooling` those on differences between practices
+    and on what the region brings to a pooled estimate. `intervals` says which interval each average effect has and why.
     """
 
     config: EvaluationConfig
@@ -52,6 +62,9 @@ class Evaluation:
     replay: ReplayTests | None
     money: Money
     sensitivity: Sensitivity
+    participation: Mapping[str, pd.DataFrame]
+    pooling: Mapping[str, pd.DataFrame]
+    intervals: pd.DataFrame
     provenance: Provenance
 
 
@@ -94,8 +107,14 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
     if draw is not None:
         with step("replaying the draw"):
             replay = replay_tests(linked.panel, drawn, draw, effects.outcomes, config)
+    with step("asking who took part, left or merged"):
+        took_part = participation(extracts, linked, programme, panel, drawn, effects.frame, config)
+    with step("asking what the region brings to many"):
+        brings = brought(extracts, linked, panel, drawn, draw, effects.outcomes, config)
     with step("asking how far the conclusions carry"):
         carry = sensitivity(panel, design, effects.joint, config)
+        chosen = interval_choices(design, effects.joint, None if replay is None else replay.frame, config)
+        effects = replace(effects, frame=with_replayed(effects.frame, chosen, config.estimation.estimator))
     with step("pricing effects"):
         money = price_effects(
             config, linked, extracts.tables.get("programme_costs"), whose, effects, dictionary.outcomes
@@ -108,7 +127,7 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
     record = provenance(sources, config.estimation.seed)
     return Evaluation(
         config, dictionary, programme, linked, everybody, panel, design, drawn, draw, effects, replay, money, carry,
-        record,
+        took_part, brings, chosen, record,
     )  # fmt: skip
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtvp_eval.arrays import ObjectArray
+from mtvp_eval.arrays import FloatArray, IntArray, ObjectArray
 from mtvp_eval.clock import NEVER
 from mtvp_eval.data.link import Linked
 from mtvp_eval.dictionary.constraints import missing
@@ -18,16 +18,24 @@ from mtvp_eval.planning.region_draw import RegionDraw
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("outcome", "slope", "p_value", "mean_share", "spread", "practices", "replays", "note")
+COLUMNS = ("outcome", "slope", "p_value", "mean_share", "share_spread", "practices", "replays", "note")
 
 
 def region_interference(
-    linked: Linked, draw: RegionDraw, care_group: ObjectArray, outcomes: Sequence[str], seed: int, replays: int = 999
+    linked: Linked,
+    draw: RegionDraw,
+    care_group: ObjectArray,
+    outcomes: Sequence[str],
+    seed: int,
+    replays: int = 999,
+    own_effect: Mapping[str, FloatArray] | None = None,
 ) -> pd.DataFrame:
     """Return one row an outcome: the change of waiting practices per share of their care group that started, and its p.
 
     Columns: `COLUMNS`; `note` says why an outcome could not be probed. `care_group` (N,) of every practice of the
-    region; a practice without one has no neighbours. `inference.interference.NOT_MEASURED` goes beside the table.
+    region; a practice without one has no neighbours. `own_effect` holds effects of an outcome by quarters since the
+    start (E,), the last one for later quarters; they are taken out of those that started, who wait in other replays.
+    `inference.interference.NOT_MEASURED` goes beside the table.
     """
     import pandas as pd
 
@@ -45,6 +53,8 @@ def region_interference(
     found: list[dict[str, Any]] = []
     for name in outcomes:
         y = panel.outcomes[name][inside]
+        if own_effect is not None and len(own := own_effect.get(name, np.zeros(0))):
+            y = y - _since_start(panel.clock, story.enrolled[rows], own)
         quarters = [t for t in range(before + 1, before + 1 + last) if t < y.shape[1]]
         changes = np.stack([y[:, t] - y[:, before] for t in quarters]) if before >= 0 else np.zeros((0, len(y)))
         row: dict[str, Any] = {"outcome": name, "note": ""}
@@ -55,3 +65,9 @@ def region_interference(
             row["note"] = str(error)
         found.append(row)
     return pd.DataFrame(found, columns=list(COLUMNS))
+
+
+def _since_start(clock: IntArray, entry: IntArray, effect: FloatArray) -> FloatArray:
+    """Return (n, T) the effect `effect` (E,) of the quarters since each entry; zero before it."""
+    since = clock[None] - entry[:, None]
+    return np.where(since >= 0, effect[np.clip(since, 0, len(effect) - 1)], 0.0)

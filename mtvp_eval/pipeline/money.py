@@ -12,7 +12,6 @@ import numpy as np
 from mtvp_eval.config import EvaluationConfig
 from mtvp_eval.costbenefit.discounting import read_discount_profiles
 from mtvp_eval.costbenefit.effects import refuse_unseparable_fee
-from mtvp_eval.costbenefit.joint_draws import read_spread
 from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine, Quantity, ShareOfPayerPrice, StatedPrice
 from mtvp_eval.costbenefit.ledger_reader import load_ledger
 from mtvp_eval.costbenefit.net_benefit import NetBenefit
@@ -20,6 +19,7 @@ from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
 from mtvp_eval.costbenefit.prices import read_price_table
 from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.costbenefit.sensitivity import revision_table
+from mtvp_eval.costbenefit.spread import read_spread
 from mtvp_eval.data.extracts import Extract
 from mtvp_eval.data.link import Linked
 from mtvp_eval.design.staggered import StaggeredDesign
@@ -27,7 +27,8 @@ from mtvp_eval.errors import CommandError, LedgerError
 from mtvp_eval.pipeline.cost_totals import patient_years, priced
 from mtvp_eval.pipeline.effects import Effects
 from mtvp_eval.pipeline.insured import Counted
-from mtvp_eval.pipeline.money_beside import Beside, Pricing, beside
+from mtvp_eval.pipeline.money_beside import Beside, beside
+from mtvp_eval.pipeline.pricing import Pricing
 from mtvp_eval.project import resource
 from mtvp_eval.settings import nearest
 
@@ -78,6 +79,7 @@ def price_effects(
     _refuse_unknown_effects(ledger, outcomes)
     spread = read_spread(config.money.spread, ledger)
     ledger, missing = ledger.supplied(found.outcomes())
+    spread = spread.within([line.id for line in ledger.lines])
     ledger = replace(ledger, lines=(*ledger.lines, *booked_transition(programme_costs, design)))
     folder = resource("data_dictionary") / "prices"
     pricing = Pricing(config.money, ledger, read_price_table(folder), read_discount_profiles(folder))

@@ -2,84 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from mtvp_eval.clock import quarter_label
-from mtvp_eval.config import BaselineCost, EvaluationConfig, Extrapolation, MoneyChoices
-from mtvp_eval.costbenefit.budget_impact import saving_rate
-from mtvp_eval.costbenefit.discounting import DiscountProfile
-from mtvp_eval.costbenefit.effects import PricedEffects
-from mtvp_eval.costbenefit.funding import Capacity, Funding, FundingTerms, fee_as_capacity, funded
-from mtvp_eval.costbenefit.joint_draws import Spread
-from mtvp_eval.costbenefit.ledger import Ledger, StatedPrice
-from mtvp_eval.costbenefit.net_benefit import NetBenefit, Total, net_benefit
-from mtvp_eval.costbenefit.parties import Evidence
-from mtvp_eval.costbenefit.prices import Price, PriceTable
-from mtvp_eval.costbenefit.scenario import Scenario, read_scenario
+from mtvp_eval.config import BaselineCost, EvaluationConfig
+from mtvp_eval.costbenefit.net_benefit import NetBenefit, net_benefit
+from mtvp_eval.costbenefit.prices import Price
+from mtvp_eval.costbenefit.spread import Spread
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.errors import MtvpError
 from mtvp_eval.pipeline.cost_totals import by_method, placebo_year
 from mtvp_eval.pipeline.insured import Counted
-
-METHODS = (
-    "callaway_santanna",
-    "callaway_santanna_unadjusted",
-    "callaway_santanna_regression",
-    "callaway_santanna_weighting",
-    "lottery",
-    "lottery_default",
-)
-BASELINE_QUARTERS = 4
-"""Quarters before the first start of which the cost supplied is averaged: one of each season."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pricing:
-    """Everything that turns effects into euros but the effects themselves."""
-
-    choices: MoneyChoices
-    ledger: Ledger
-    table: PriceTable
-    profiles: Mapping[str, DiscountProfile]
-
-    def scenario(self, years: Mapping[int, float], later: Extrapolation | None = None) -> Scenario:
-        """Return the scenario of observed patient-years by calendar year, and of later years where given."""
-        first, last = min(years), max(years)
-        volume = [years.get(year, 0.0) for year in range(first, last + 1)]
-        settings = {
-            "name": "observed",
-            "first_year": first,
-            "price_year": self.choices.price_year,
-            "discount": self.choices.discount_profile,
-            "inputs": dict(self.choices.inputs),
-            "insured_of": self.choices.insured_of,
-        }
-        if later is not None:
-            settings |= {"name": later.name, "observed_years": len(volume), "persistence": later.persistence}
-            volume += later.patient_years
-        return read_scenario(settings, self.profiles, self.table, np.array(volume))
-
-    def net_benefit(self, effects: PricedEffects, years: Mapping[int, float]) -> NetBenefit:
-        """Return the net benefit on the observed horizon."""
-        return net_benefit(self.ledger, effects, self.table, self.scenario(years))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Variant:
-    """The net benefit with one choice changed, or why it could not be computed."""
-
-    group: str
-    name: str
-    result: NetBenefit | None
-    note: str = ""
+from mtvp_eval.pipeline.methods import ALWAYS, can_be_priced
+from mtvp_eval.pipeline.money_funding import forms_of_payment
+from mtvp_eval.pipeline.pricing import BASELINE_QUARTERS, Pricing, Variant, cost_before
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beside:
-    """What the report shows beside the headline; `placebo_window` is the first and last quarter of the placebo year."""
+    """What the report shows beside the headline.
+
+    `placebo_window` is the first and last quarter of the placebo year, `baseline_value` the baseline in euros of the
+    question's price year.
+    """
 
     variants: tuple[Variant, ...]
     extrapolations: tuple[NetBenefit, ...]
@@ -88,9 +34,8 @@ class Beside:
     placebo_refused: str
     spread: Spread
     baseline: BaselineCost
-    saving: Total
+    baseline_value: float
     rates: tuple[float, ...]
-    capacity: Capacity | None
 
 
 def beside(config: EvaluationConfig, pricing: Pricing, result: NetBenefit, whose: Counted, spread: Spread) -> Beside:
@@ -99,7 +44,7 @@ def beside(config: EvaluationConfig, pricing: Pricing, result: NetBenefit, whose
     Raises
     ------
     LedgerError
-        If a declared extrapolation, baseline or capacity does not fit; what merely cannot be estimated is noted.
+        If a declared extrapolation, baseline or form of payment does not fit; what merely cannot be estimated is noted.
     """
     choices, names = pricing.choices, result.effects.outcomes()
     years = {int(y): float(v) for y, v in zip(result.scenario.years, result.scenario.patient_years, strict=True)}
@@ -114,9 +59,8 @@ def beside(config: EvaluationConfig, pricing: Pricing, result: NetBenefit, whose
         Variant("discount", name, replace(result, scenario=replace(result.scenario, discount=profile)))
         for name, profile in pricing.profiles.items()
     ]
-    capacity = choices.capacity
     return Beside(
-        variants=(*variants, *_funding(pricing, result, whose.panel, first)),
+        variants=(*variants, *forms_of_payment(pricing, result, whose.panel, first)),
         extrapolations=tuple(
             net_benefit(pricing.ledger, result.effects, pricing.table, pricing.scenario(years, later))
             for later in choices.extrapolations
@@ -126,13 +70,8 @@ def beside(config: EvaluationConfig, pricing: Pricing, result: NetBenefit, whose
         placebo_refused=refused,
         spread=spread,
         baseline=baseline,
-        saving=saving_rate(result, value.value),
+        baseline_value=value.value,
         rates=tuple(profile.cost_rate for profile in pricing.profiles.values()),
-        capacity=None
-        if capacity is None
-        else fee_as_capacity(
-            result.paid_tariff(), capacity.patients_per_fte, capacity.cost_per_fte, capacity.consults, capacity.hours
-        ),
     )
 
 
@@ -149,7 +88,10 @@ def _placebo(
 
 
 def _methods(config: EvaluationConfig, pricing: Pricing, whose: Counted, names: tuple[str, ...]) -> Iterator[Variant]:
-    for method in (name for name in METHODS if name != config.estimation.estimator):
+    given = config.estimation
+    for method in dict.fromkeys((*ALWAYS, "lottery_default", *given.sensitivity)):
+        if method == given.estimator or not can_be_priced(method):
+            continue
         try:
             yield Variant("method", method, pricing.net_benefit(*by_method(whose, names, config.estimation, method)))
         except MtvpError as error:
@@ -159,43 +101,6 @@ def _methods(config: EvaluationConfig, pricing: Pricing, whose: Counted, names: 
 def _supplied_cost(panel: Panel, names: tuple[str, ...], first: int, pricing: Pricing) -> BaselineCost:
     """Mean cost of the priced outcomes in the year before the first start, in euros of the question's price year."""
     year = pricing.choices.price_year
-    cost = sum(_before(panel, name, first, pricing) for name in names)
+    cost = sum(cost_before(panel, name, first, pricing) for name in names)
     span = f"{quarter_label(first - BASELINE_QUARTERS)}-{quarter_label(first - 1)}"
     return BaselineCost(cost, year, "observed", f"extract costs, {len(names)} sectors, {span}")
-
-
-def _before(panel: Panel, name: str, first: int, pricing: Pricing) -> float:
-    """Patient-weighted mean of a cost in the last quarters before the first start, in euros of the price year."""
-    inside = np.flatnonzero((panel.clock >= first - BASELINE_QUARTERS) & (panel.clock < first))
-    means = []
-    for t in inside:
-        seen = np.isfinite(panel.outcomes[name][:, t])
-        mean = float(np.average(panel.outcomes[name][seen, t], weights=panel.weight[seen]))
-        moved = Price(mean, int(panel.clock[t]) // 4).moved_to(pricing.choices.price_year, pricing.table.index)
-        means.append(moved.value)
-    return float(np.mean(means))
-
-
-def _funding(pricing: Pricing, result: NetBenefit, panel: Panel, first: int) -> Iterator[Variant]:
-    """The forms of payment of the predecessor projects, each paying what the fee paid before any effect.
-
-    What differs is then who carries the effect on claims, and nothing else: no amount is invented.
-    """
-    year = pricing.choices.price_year
-    fee = result.paid_tariff()
-    claims = "cost_gp" in result.effects.outcomes()
-    past = _before(panel, "cost_gp", first, pricing) if claims else 0.0
-    a_year = fee * result.patient_years() / result.scenario.n_years
-    forms = [(Funding.FEE_S1, fee, 1.0), (Funding.STAFF_GRANT, a_year, 1.0), (Funding.INNOVATION_BUDGET, a_year, 1.0)]
-    if claims:
-        forms += [
-            (Funding.SURCHARGE_WITH_SERVICE, fee + 0.5 * past, 0.5),
-            (Funding.SURCHARGE_ONLY, fee + past, 0.0),
-            (Funding.FIXED_REVENUE, fee + past, 0.0),
-        ]
-    before = StatedPrice(past, year, "extract costs, the year before the first start", Evidence.OBSERVED)
-    for form, amount, kept in forms:
-        price = StatedPrice(amount, year, "what the fee paid", Evidence.CONTRACT)
-        terms = FundingTerms(form, price, before if kept < 1.0 else None, kept)
-        ledger = funded(result.ledger, terms)
-        yield Variant("funding", form.name.lower(), net_benefit(ledger, result.effects, pricing.table, result.scenario))

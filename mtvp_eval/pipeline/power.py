@@ -17,10 +17,10 @@ from mtvp_eval.dictionary.load import load_dictionary, load_programme
 from mtvp_eval.dictionary.schema import Dictionary, Outcome, Programme
 from mtvp_eval.errors import DesignError, MtvpError
 from mtvp_eval.estimands.estimand import Weighting
-from mtvp_eval.pipeline.draw import declared_rule
 from mtvp_eval.pipeline.evaluate import data_folder, refuse_unknown_outcomes
+from mtvp_eval.pipeline.replayable import replayable_draw
 from mtvp_eval.planning.power import PlannedDesign, PowerChoices, minimum_detectable
-from mtvp_eval.planning.region_draw import RegionDraw, first_round, region_draw
+from mtvp_eval.planning.region_draw import RegionDraw
 from mtvp_eval.project import project_root, resource
 from mtvp_eval.report.inputs import OutcomeInfo
 from mtvp_eval.report.power_page import PowerInputs, PowerPage
@@ -69,7 +69,7 @@ def power_inputs(region: str, data: Path | None = None) -> PowerInputs:
     refuse_unknown_outcomes(config, dictionary)
     extracts = read_extracts(data_folder(region, data), dictionary, config.reading)
     linked = link(extracts, dictionary, programme, LinkChoices(config.estimation.window_first))
-    draw = _draw(linked, programme, config)
+    draw = replayable_draw(linked, programme, config)
     frame = detectable_effects(linked, draw, dictionary, config)
     asked = (config.outcomes.primary, *config.outcomes.secondary)
     known = [dictionary.outcomes[name] for name in dict.fromkeys([*asked, *frame["outcome"]])]
@@ -91,16 +91,15 @@ def power_inputs(region: str, data: Path | None = None) -> PowerInputs:
 def region_detectable(
     linked: Linked, dictionary: Dictionary, programme: Programme, config: EvaluationConfig
 ) -> pd.DataFrame:
-    """Return the detectable effect beside each overall estimate: outcome, weighting, mde_immediate, mde_ramp, …
+    """Return the detectable effect beside each estimate: outcome, weighting, estimand, event_time, mde_immediate, …
 
     An empty frame where the draw cannot be replayed: the report then has nothing to print.
     """
     try:
-        draw = _draw(linked, programme, config)
+        draw = replayable_draw(linked, programme, config)
     except DesignError:
         return _empty()
-    frame = detectable_effects(linked, draw, dictionary, config)
-    return frame[frame["estimand"] == "overall"].drop(columns=["estimand", "event_time"]).reset_index(drop=True)
+    return detectable_effects(linked, draw, dictionary, config)
 
 
 def detectable_effects(
@@ -152,15 +151,10 @@ def detectable_effects(
     return pd.DataFrame(found, columns=list(COLUMNS)).astype({"event_time": "Int64"})
 
 
-def _draw(linked: Linked, programme: Programme, config: EvaluationConfig) -> RegionDraw:
-    first = first_round(linked.history, programme)
-    return region_draw(linked.history, declared_rule(config.draw, programme, first, first + 2), programme)
-
-
 def _empty() -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(columns=[name for name in COLUMNS if name not in ("estimand", "event_time")])
+    return pd.DataFrame(columns=list(COLUMNS)).astype({"event_time": "Int64"})
 
 
 def _clean_starts(name: str, clock: IntArray, rounds: int, dictionary: Dictionary) -> list[int] | None:

@@ -10,9 +10,12 @@ import numpy as np
 from mtvp_eval.clock import NEVER, quarter_label
 from mtvp_eval.costbenefit.checklist import fill_checklist
 from mtvp_eval.data.panel import Panel
+from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.pipeline.comparison import described_cells
 from mtvp_eval.pipeline.evaluate import Evaluation
+from mtvp_eval.pipeline.intervals import look_level
 from mtvp_eval.pipeline.lottery_report import lottery_frames
+from mtvp_eval.pipeline.methods import headline
 from mtvp_eval.pipeline.money_frames import money_inputs
 from mtvp_eval.pipeline.power import region_detectable
 from mtvp_eval.pipeline.replay_tests import beside
@@ -76,13 +79,19 @@ def report_inputs(evaluation: Evaluation) -> ReportInputs:
         robustness=evaluation.effects.robustness,
         trend_sensitivity=evaluation.sensitivity.trends,
         multiplicity=evaluation.sensitivity.families,
+        intervals=evaluation.intervals,
+        pretrend_power=evaluation.sensitivity.pretrends,
+        looks=(config.looks.taken, config.looks.planned),
+        look_level=look_level(config),
         sensitivity_refused=evaluation.sensitivity.refused,
         draw=_draw(evaluation),
         lottery=lottery_frames(evaluation.draw, evaluation.replay),
+        participation=evaluation.participation,
+        pooling=evaluation.pooling,
         money=money_inputs(evaluation),
         money_refused=evaluation.money.refused,
         headline_method=config.estimation.estimator,
-        headline_covariates=config.estimation.covariates,
+        headline_covariates=headline(config.estimation, Weighting.PRACTICE, evaluation.drawn).choices.covariates,
         level=config.estimation.level,
         min_patients=config.disclosure.min_count,
         min_units=config.disclosure.min_group,

@@ -22,6 +22,7 @@ from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.inference.honest import RobustInterval, breakdown, breakdown_relative, relative_magnitudes, smoothness
 from mtvp_eval.inference.honest_study import HonestStudy
 from mtvp_eval.inference.multiplicity import Family, benjamini_hochberg, families, p_values, romano_wolf
+from mtvp_eval.inference.pretrend_power import detectable_slope, pretrend_power
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +31,10 @@ BOUNDS = (0.0, 0.5, 1.0, 1.5, 2.0)
 """Mbar shown: the change of trends after entry against its largest change before."""
 SMOOTHNESS = (0.0, 0.25, 0.5, 1.0)
 """M shown, in standard errors of the effect, so that it means the same for every outcome."""
+POWERS = (0.5, 0.8)
+"""Chances of being found for which a drift before entry is shown."""
+PRETREND_DRAWS = 20_000
+"""Draws behind them: the Monte Carlo error of a chance is 0.0035 at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,11 +43,14 @@ class Sensitivity:
 
     `families` has a row an outcome: outcome, estimand, p, p_adjusted, family, adjustment. `trends` has a row a
     restriction and bound for the primary outcome: outcome, estimand, restriction, mbar, low, high, open_end, breakdown.
+    `pretrends` has a row a power: outcome, power, drift a quarter that a test before entry finds with it, bias of the
+    mean effect, the same once the test is passed, and quarters tested.
     `refused` says why a part is missing; `notes` what to know.
     """
 
     families: pd.DataFrame
     trends: pd.DataFrame
+    pretrends: pd.DataFrame
     refused: str = ""
     notes: tuple[str, ...] = ()
 
@@ -59,8 +67,8 @@ def sensitivity(panel: Panel, design: StaggeredDesign, joint: EffectEstimates, c
         study, notes = _study(panel, design, config)
         trends = _trends(study, config, rng)
     except MtvpError as error:
-        return Sensitivity(adjusted, _trends_frame([]), str(error))
-    return Sensitivity(adjusted, trends, "", notes)
+        return Sensitivity(adjusted, _trends_frame([]), _pretrends_frame([]), str(error))
+    return Sensitivity(adjusted, trends, _pretrends(study, config, rng), "", notes)
 
 
 def adjusted_p_values(effects: EffectEstimates, config: EvaluationConfig, rng: np.random.Generator) -> pd.DataFrame:
@@ -121,6 +129,26 @@ def _trends(study: HonestStudy, config: EvaluationConfig, rng: np.random.Generat
             for m, found in zip(SMOOTHNESS, smoothness(study, post, limits, level=level), strict=True)
         ]
     return _trends_frame(rows)
+
+
+def _pretrends(study: HonestStudy, config: EvaluationConfig, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the drifts that the test before entry finds with given chances, and what they do to the mean effect."""
+    rows: list[tuple[object, ...]] = []
+    for power in POWERS:
+        try:
+            slope = detectable_slope(study, power, rng, level=config.estimation.level, draws=PRETREND_DRAWS)
+            found = pretrend_power(study, slope, rng, level=config.estimation.level, draws=PRETREND_DRAWS)
+        except MtvpError:
+            continue
+        bias, passed = float(found.bias.mean()), float(found.bias_if_passed.mean())
+        rows.append((config.outcomes.primary, power, slope, bias, passed, len(study.before)))
+    return _pretrends_frame(rows)
+
+
+def _pretrends_frame(rows: list[tuple[object, ...]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=["outcome", "power", "drift", "bias", "bias_if_passed", "quarters"])
 
 
 def _smooth(study: HonestStudy, post: FloatArray, level: float, error: float) -> Callable[[float], RobustInterval]:

@@ -27,9 +27,9 @@ class RegionUptake:
     """Hold what a report shows of uptake.
 
     `counts` one row a round: drawn, winners, patients, on_time, early, late, never, stopped. `effects` one row an
-    outcome: itt, itt_error, itt_exposure, exposure_error, estimate, low, high, shape, df, note. `placebo` one row an
-    outcome and quarter between announcement and start, as `EffectEstimates.to_frame`. `assumptions` are printed with
-    the label "per quarter of exposure".
+    outcome: itt, itt_error, itt_low, itt_high, itt_exposure, exposure_error, estimate, low, high, shape, df, note.
+    `placebo` one row an outcome and quarter between announcement and start, as `EffectEstimates.to_frame`.
+    `assumptions` are printed with the label "per quarter of exposure".
     """
 
     counts: pd.DataFrame
@@ -58,8 +58,10 @@ def region_uptake(
     for name in outcomes:
         row: dict[str, Any] = {"outcome": name, "note": ""}
         try:
-            found = per_quarter_of_exposure(uptake(panel, drawn, name, exposure), level)
+            both = uptake(panel, drawn, name, exposure)
+            found, alone = per_quarter_of_exposure(both, level), both.to_frame(level).iloc[0]
             row |= {key: getattr(found, key) for key in _SHOWN} | {"shape": str(found.shape)}
+            row |= {"itt_low": alone["ci_low"], "itt_high": alone["ci_high"]}
         except MtvpError as error:
             row["note"] = str(error)
         effects.append(row)

@@ -243,7 +243,7 @@ def _summary(
         dropped[k] = 1 - float(np.mean([g.mean() for g in good]))
         if dropped[k] > 0.5:
             continue
-        gap = np.concatenate([p[0][g] - p[0][g].mean() for p, g in zip(parts, good, strict=True)])
+        gap = np.concatenate([p[0][g] - p[0][g].mean() for p, g in zip(parts, good, strict=True) if g.any()])
         variance, df, dose = (np.concatenate([p[j][g] for p, g in zip(parts, good, strict=True)]) for j in range(1, 4))
         bar = stdtrit(df, tail) * np.sqrt(variance)
         columns["error"][k] = float(np.sqrt((gap**2).mean()))

@@ -7,7 +7,20 @@ from collections.abc import Callable, Mapping
 from mtvp_eval.errors import MtvpError
 from mtvp_eval.report.inputs import MoneyInputs, ReportInputs
 from mtvp_eval.report.table import ReportTable
-from mtvp_eval.report.tables import data, design, effects, insurer_page, lottery, money, sensitivity
+from mtvp_eval.report.tables import (
+    brought,
+    data,
+    design,
+    effects,
+    inference,
+    insurer_page,
+    lottery,
+    money,
+    plane,
+    returns,
+    sensitivity,
+    uptake,
+)
 from mtvp_eval.report.tables.checklist import checklist
 
 EVALUATION: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
@@ -27,7 +40,9 @@ EVALUATION: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "att_gt": effects.att_gt,
     "placebo": effects.placebo,
     "robustness": effects.robustness,
+    "intervals": inference.intervals,
     "trend_sensitivity": sensitivity.trend_sensitivity,
+    "pretrend_power": inference.pretrend_power,
     "multiplicity": sensitivity.multiplicity,
 }
 MONEY: Mapping[str, Callable[[MoneyInputs, str], ReportTable]] = {
@@ -52,9 +67,26 @@ PAGE: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "scenarios": insurer_page.scenarios,
     "extrapolations": insurer_page.extrapolations,
     "capacity": insurer_page.capacity,
+    "returns": returns.returns,
+    "funding": returns.funding,
+    "spread": returns.spread,
+    "plane": plane.plane,
+    "acceptability": plane.acceptability,
 }
-NAMES = (*EVALUATION, *lottery.TABLES, *MONEY_WITH_LEVEL, *MONEY, *PAGE, "consequences", "checklist")
+NAMES = (
+    *EVALUATION,
+    *lottery.TABLES,
+    *uptake.TABLES,
+    *brought.TABLES,
+    *MONEY_WITH_LEVEL,
+    *MONEY,
+    *PAGE,
+    "consequences",
+    "checklist",
+)
 """Every table, in the order of the report."""
+OF_MONEY = (*MONEY_WITH_LEVEL, *MONEY, *PAGE, "consequences")
+"""Tables that need a net benefit."""
 
 
 def report_table(name: str, inputs: ReportInputs, language: str) -> ReportTable | None:
@@ -71,6 +103,10 @@ def report_table(name: str, inputs: ReportInputs, language: str) -> ReportTable 
         return EVALUATION[name](inputs, language)
     if name in lottery.TABLES:
         return lottery.TABLES[name](inputs, language) if name in inputs.lottery else None
+    if name in uptake.TABLES:
+        return uptake.TABLES[name](inputs, language) if name in inputs.participation else None
+    if name in brought.TABLES:
+        return brought.TABLES[name](inputs, language) if name in inputs.pooling else None
     if name == "checklist":
         return checklist(inputs, language)
     if inputs.money is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,10 +82,35 @@ def canvas(rows: int = 1, columns: int = 1, width: float = 7.2, height: float = 
 
 
 def closed(figure: Figure) -> bytes:
-    """Return the finished figure as SVG: no date, no maker, ids salted, so equal tables give equal bytes."""
+    """Return the finished figure as SVG: no date, no maker, settled, so equal tables give equal bytes."""
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    return buffer.getvalue()
+    return settled(buffer.getvalue().decode("utf-8")).encode("utf-8")
+
+
+_MADE_ID = re.compile(r"\b([a-zA-Z]{1,2})([0-9a-f]{10})\b")
+_PLACE = re.compile(r"( (?:d|x|y)=\"[^\"]*\"|translate\([^)]*\))")
+_DECIMALS = re.compile(r"-?\d+\.\d{3,}")
+
+
+def settled(svg: str) -> str:
+    """Return the picture with places to a hundredth of a point and ids in the order in which they come.
+
+    Processors differ in the last digits of a sum. In full precision these would change the bytes of a picture that
+    looks the same, and the ids that are made from its places.
+
+    >>> settled('<path id="m0123456789" d="M 1.000000001 -0.0004"/><use xlink:href="#m0123456789" x="2.345678"/>')
+    '<path id="m1" d="M 1 0"/><use xlink:href="#m1" x="2.35"/>'
+    """
+    order: dict[str, str] = {}
+    for found in _MADE_ID.finditer(svg):
+        order.setdefault(found.group(0), f"{found.group(1)}{len(order) + 1}")
+    renamed = _MADE_ID.sub(lambda found: order[found.group(0)], svg)
+    return _PLACE.sub(lambda place: _DECIMALS.sub(_hundredths, place.group(0)), renamed)
+
+
+def _hundredths(found: re.Match[str]) -> str:
+    return f"{round(float(found.group(0)), 2) + 0.0:.2f}".rstrip("0").rstrip(".")
 
 
 def palette(n: int) -> list[tuple[float, float, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,11 @@ FRAMES: dict[str, tuple[str, ...]] = {
 SENSITIVITY_FRAMES: dict[str, tuple[str, ...]] = {
     "trend_sensitivity": ("outcome", "estimand", "restriction", "mbar", "low", "high", "open_end", "breakdown"),
     "multiplicity": ("outcome", "estimand", "p", "p_adjusted", "family", "adjustment"),
+    "intervals": (
+        *("outcome", "estimand", "weighting", "treated", "comparison", "recommended", "used", "wild_low", "wild_high"),
+        *("replay_low", "replay_high", "look_low", "look_high"),
+    ),
+    "pretrend_power": ("outcome", "power", "drift", "bias", "bias_if_passed", "quarters"),
 }
 """Columns of the frames of `ReportInputs` on how far conclusions carry; empty where nothing was computed."""
 
@@ -56,13 +61,16 @@ def _empty(frame: str) -> pd.DataFrame:
 MONEY_FRAMES: dict[str, tuple[str, ...]] = {
     "perspectives": (
         *("perspective", "total", "ci_low", "ci_high", "per_patient_year", "low_per_patient_year"),
-        *("high_per_patient_year", "probability_positive"),
+        *("high_per_patient_year", "low_effects", "high_effects", "probability_positive"),
     ),
     "lines": ("line", "label", "payer", "receiver", "sector", "kind", "evidence", "year", "amount"),
     "party_years": ("party", "year", "amount"),
-    "parties": ("party", "pays", "receives", "resource_cost", "net", "low", "high", "probability_positive"),
-    "break_even": ("year", "break_even", "ci_low", "ci_high", "paid"),
-    "assumptions": ("item", "value", "unit", "evidence", "source"),
+    "parties": (
+        *("party", "pays", "receives", "resource_cost", "net", "low", "high", "probability_positive"),
+        *("wrong_pocket", "side_payment"),
+    ),
+    "break_even": ("year", "break_even", "ci_low", "ci_high", "low_effects", "high_effects", "paid"),
+    "assumptions": ("item", "value", "unit", "evidence", "source", "varied", "observed"),
 }
 """Columns of each frame of `MoneyInputs`."""
 
@@ -70,7 +78,7 @@ PAGE_FRAMES: dict[str, tuple[str, ...]] = {
     "stranded": ("year", "full_value", "revenue_loss", "cost_avoided", "stranded", "not_cash"),
     "tornado": ("input", "name", "low_value", "high_value", "at_low", "at_high", "width", "origin"),
     "contract": ("rule", "minimum_rate", "paid_without_effect", "unpaid_with_effect"),
-    "measure_next": ("kind", "name", "value", "floor"),
+    "measure_next": ("kind", "name", "value", "check", "floor"),
     "saving": ("saving", "ci_low", "ci_high", "benchmark", "baseline", "evidence", "source"),
     "placebo_year": (
         *("perspective", "total", "ci_low", "ci_high", "per_patient_year", "low_per_patient_year"),
@@ -79,8 +87,32 @@ PAGE_FRAMES: dict[str, tuple[str, ...]] = {
     "scenarios": (*("group", "scenario", "insurer", "low", "high", "gp_practice", "society", "difference", "note"),),
     "extrapolations": ("scenario", "part", "first_year", "last_year", "insurer", "ci_low", "ci_high", "society"),
     "capacity": ("item", "value", "unit", "source"),
+    "returns": (
+        *("scenario", "part", "first_year", "last_year", "programme", "induced", "savings", "net_ratio", "gross_ratio"),
+        *("payback", "reading", "probability"),
+    ),
+    "funding": (
+        *("group", "scenario", "form", "payment", "claims", "outlay", "gp_practice", "insurer", "fte", "minutes"),
+        *("low", "high"),
+    ),
+    "spread": ("kind", "line", "size", "origin"),
+    "plane": (
+        *("outcome", "perspective", "effect", "cost", "var_effect", "var_cost", "covariance", "quadrant", "icer"),
+        *("shape", "low", "high"),
+    ),
+    "acceptability": (
+        *("perspective", "willingness_to_pay", "inb", "low", "high", "probability", "frontier", "evpi"),
+        *("loss_programme", "loss_without"),
+    ),
 }
 """Columns of each frame of `InsurerPage`; a frame without rows is something that was not declared or not possible."""
+
+
+def page_frame(name: str, rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """Return one frame of `InsurerPage` from its rows."""
+    import pandas as pd
+
+    return pd.DataFrame([list(row) for row in rows], columns=list(PAGE_FRAMES[name]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +141,10 @@ class Priced:
 class InsurerPage:
     """What stands beside the net benefit (see `PAGE_FRAMES`), observed horizon unless a frame says otherwise.
 
-    Amounts of `scenarios` are euros per patient-year. `freed` is the value of a fall in care that is no cash for the
-    insurer (negative for a rise), `guards` the number of ledger lines that passed the rules against counting twice,
-    `not_supplied` the lines without an effect, `detectable` the smallest net benefit per patient-year that a test at
-    the report's level finds with 80 % power.
+    Amounts of `scenarios` and `funding` are euros per patient-year. `freed` is the value of a fall in care that is no
+    cash for the insurer (negative for a rise), `guards` the number of ledger lines that passed the rules against
+    counting twice, `not_supplied` the lines without an effect, `detectable` the smallest net benefit per patient-year
+    that a test at the report's level finds with 80 % power.
     """
 
     stranded: pd.DataFrame
@@ -124,6 +156,11 @@ class InsurerPage:
     scenarios: pd.DataFrame
     extrapolations: pd.DataFrame
     capacity: pd.DataFrame
+    returns: pd.DataFrame
+    funding: pd.DataFrame
+    spread: pd.DataFrame
+    plane: pd.DataFrame
+    acceptability: pd.DataFrame
     freed: float
     guards: int
     detectable: float
@@ -140,8 +177,11 @@ class MoneyInputs:
 
     Amounts are gains of the party or perspective (a loss is negative), in `currency` of `price_year`; those of `lines`
     are the payer's, undiscounted. `not_computed` names what the insurer's page should hold and this evaluation lacks.
+    `low_effects` and `high_effects` are the interval of the effects alone, every other interval holds what else is
+    uncertain too; `drawn_apart` says that the inputs of one kind were declared independent of each other.
     `result` is the net benefit itself, of which the ledger sheet with live formulas is made.
-    An assumption's `value` is a number or words, its `item` ``inputs.<item>.<year>``, ``line <id>`` or another key.
+    An assumption is `varied` when the intervals let it vary, `observed` when the headline uses it; its `value` is a
+    number or words, its `item` ``inputs.<item>.<year>``, ``line <id>`` or another key.
     """
 
     perspectives: pd.DataFrame
@@ -156,6 +196,7 @@ class MoneyInputs:
     price_year: int
     currency: str = "EUR"
     discounting: str = ""
+    drawn_apart: bool = False
     priced: Priced | None = None
     not_computed: tuple[str, ...] = ()
     page: InsurerPage | None = None
@@ -172,10 +213,12 @@ class ReportInputs:
     Frames have at least the columns of `FRAMES`. Cohorts and periods are labels (``2023Q2``); the cohort that never
     enters is ``never``. `identified_by` of a cell is ``lottery``, ``trends`` or ``none`` (with `reason`). `effects`
     holds every estimand of every outcome in both weightings; `band_low`, `band_high` are simultaneous over the event
-    times of one outcome. `draw` declares the rules of the draw, term -> value; `lottery` holds
-    the frames of `tables.lottery`, none where no draw was recorded; `manifest` is the byte-stable part of
-    the provenance; `money` is None when `money_refused` says why. `checklist` holds the reporting checklist for
-    economic evaluations: number, topic, ask, topic_nl, ask_nl, place (a heading of the report, or empty: not reported).
+    times of one outcome. `looks` are those taken, this one included, and those planned; `look_level` is the level that
+    they leave this one. `draw` declares the rules of the draw, term -> value; `lottery` holds the frames of
+    `tables.lottery`, none where no draw was recorded; `participation` those of `tables.uptake`; `manifest` is the
+    byte-stable part of the provenance; `money` is None when `money_refused` says why. `pooling` holds the frames of
+    `tables.brought`. `checklist` holds the reporting checklist for economic evaluations: number, topic, ask, topic_nl,
+    ask_nl, place (a heading of the report, or empty: not reported).
 
     Raises
     ------
@@ -200,9 +243,15 @@ class ReportInputs:
     robustness: pd.DataFrame
     trend_sensitivity: pd.DataFrame = field(default_factory=lambda: _empty("trend_sensitivity"))
     multiplicity: pd.DataFrame = field(default_factory=lambda: _empty("multiplicity"))
+    intervals: pd.DataFrame = field(default_factory=lambda: _empty("intervals"))
+    pretrend_power: pd.DataFrame = field(default_factory=lambda: _empty("pretrend_power"))
+    looks: tuple[int | None, int | None] = (None, None)
+    look_level: float = 0.95
     sensitivity_refused: str = ""
     draw: Mapping[str, str] = field(default_factory=dict)
     lottery: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    participation: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    pooling: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     money: MoneyInputs | None = None
     money_refused: str = ""
     headline_method: str = "callaway_santanna"

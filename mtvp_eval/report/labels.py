@@ -9,8 +9,6 @@ from importlib.resources import files
 from mtvp_eval.errors import CommandError
 
 LANGUAGES = ("nl", "en")
-PARTS = ("", "open_data.", "sensitivity.", "lottery.")
-"""Beginnings of the files of texts: every report, open claims data, how far conclusions carry, the draw."""
 MINUS = "\N{MINUS SIGN}"
 WITHHELD = "\N{BULLET}"
 ABSENT = "\N{EN DASH}"
@@ -18,7 +16,7 @@ ABSENT = "\N{EN DASH}"
 
 @cache
 def texts(language: str) -> dict[str, str]:
-    """Return all texts of a language by dotted key.
+    """Return all texts of a language by dotted key, of every report (`en.yaml`) and of each topic (`money.en.yaml`).
 
     Raises
     ------
@@ -33,9 +31,10 @@ def texts(language: str) -> dict[str, str]:
     if language not in LANGUAGES:
         raise CommandError(f"Unknown language {language!r}; a report is written in {' or '.join(LANGUAGES)}.")
     flat: dict[str, str] = {}
-    for part in PARTS:
-        content = files("mtvp_eval.report").joinpath("texts", f"{part}{language}.yaml").read_text(encoding="utf-8")
-        _flatten("", yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), flat)
+    for topic in files("mtvp_eval.report").joinpath("texts").iterdir():
+        if topic.name.split(".")[-2:] == [language, "yaml"]:
+            content = topic.read_text(encoding="utf-8")
+            _flatten("", yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), flat)
     return flat
 
 
@@ -43,6 +42,8 @@ def _flatten(prefix: str, node: object, flat: dict[str, str]) -> None:
     if isinstance(node, dict):
         for key, value in node.items():
             _flatten(f"{prefix}.{key}" if prefix else str(key), value, flat)
+    elif prefix in flat:
+        raise KeyError(f"The text {prefix} stands in two files.")
     else:
         flat[prefix] = str(node).strip()
 

@@ -21,7 +21,13 @@ def hospital(inputs: ReportInputs, language: str) -> list[str]:
     amounts = {name: euro(abs(float(total[name])), language) for name in ("full_value", "revenue_loss", "cost_avoided")}
     left = "stays" if total["stranded"] > 0 else "gained" if total["stranded"] < 0 else "even"
     rest = say(f"hospital_{left}", language, amount=euro(abs(float(total["stranded"])), language))
-    return [say("hospital_fall" if falls else "hospital_rise", language, rest=rest, **amounts)]
+    said = say("hospital_fall" if falls else "hospital_rise", language, rest=rest, **amounts)
+    money = inputs.money
+    mine = None if money is None else money.parties[money.parties["party"] == "hospital"]
+    if mine is None or mine.empty or mine["low"].iloc[0] == mine["high"].iloc[0]:
+        return [said]
+    words = {name: euro(float(mine[name].iloc[0]), language) for name in ("low", "high")}
+    return [f"{said} {say('hospital_interval', language, level=percent(inputs.level), **words)}"]
 
 
 def contract(inputs: ReportInputs, language: str) -> list[str]:
@@ -46,13 +52,16 @@ def measure_next(inputs: ReportInputs, language: str) -> list[str]:
         return []
     made = measure_table(inputs, language).frame
     values = made.set_index("name")["value"]
-    all_, again = (euro(float(values[name]), language) for name in ("everything", "as_much_again"))
-    effects = made[(made["kind"] == "effect") & (made["reading"] == "")]
-    if effects.empty:
-        return [say("measure_none", language, everything=all_, again=again)]
-    best = effects.iloc[0]
+    amounts = {
+        word: euro(float(values[name]), language)
+        for word, name in (("everything", "everything"), ("year", "one_more_year"), ("region", "one_more_region"))
+    }
+    single = made[~made["kind"].isin(("all", "data")) & (made["reading"] == "")]
+    if single.empty:
+        return [say("measure_none", language, **amounts)]
+    best = single.iloc[0]
     words = {"name": str(best["name_text"]), "value": euro(float(best["value"]), language)}
-    return [say("measure", language, everything=all_, again=again, **words)]
+    return [say("measure", language, **amounts, **words)]
 
 
 def saving(inputs: ReportInputs, language: str) -> list[str]:
@@ -118,7 +127,7 @@ def grey(inputs: ReportInputs, language: str) -> list[str]:
 
 def _assumed(money: MoneyInputs, language: str) -> list[str]:
     """Name every assumed amount and share with its size."""
-    frame = money.assumptions[money.assumptions["evidence"] == "assumed"]
+    frame = money.assumptions[(money.assumptions["evidence"] == "assumed") & money.assumptions["observed"].astype(bool)]
     items = [
         " ".join(
             part

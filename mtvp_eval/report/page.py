@@ -7,8 +7,16 @@ from dataclasses import dataclass
 from html import escape
 
 from mtvp_eval.errors import MtvpError
-from mtvp_eval.report import money_sentences, sensitivity_sentences, sentences
-from mtvp_eval.report.catalogue import report_table
+from mtvp_eval.report import (
+    brought_sentences,
+    interval_sentences,
+    money_sentences,
+    party_sentences,
+    sensitivity_sentences,
+    sentences,
+    uptake_sentences,
+)
+from mtvp_eval.report.catalogue import OF_MONEY, report_table
 from mtvp_eval.report.figure import ReportFigure
 from mtvp_eval.report.inputs import ReportInputs
 from mtvp_eval.report.labels import text
@@ -26,16 +34,24 @@ SENTENCES = {
     "caveats": sentences.caveats,
     "supplied": sentences.supplied,
     "trend_sensitivity": sensitivity_sentences.trend_sensitivity,
+    "intervals": interval_sentences.why,
+    "pretrends": interval_sentences.pretrends,
     "hospital": money_sentences.hospital,
     "contract": money_sentences.contract,
     "measure_next": money_sentences.measure_next,
     "saving": money_sentences.saving,
     "placebo_year": money_sentences.placebo_year,
     "grey": money_sentences.grey,
+    **uptake_sentences.SENTENCES,
+    "heterogeneity": brought_sentences.heterogeneity,
+    "uncertainty": party_sentences.uncertainty,
+    "parties": party_sentences.parties,
+    "returns": party_sentences.returns,
+    "funding": party_sentences.funding,
 }
 
 
-_TABLE_OF = {"forest": "headline", "event_studies": "event_study"}
+_TABLE_OF = {"forest": "headline", "event_studies": "event_study", "estimators": "robustness"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +132,7 @@ class Page:
     def table(self, name: str, **only: str) -> ReportTable | Prose:
         """Return a table, or those of its rows where columns have the given values; why not, if there is none."""
         made = report_table(name, self.inputs, self.language)
-        if made is None and self.inputs.money is None:
+        if made is None and self.inputs.money is None and name in OF_MONEY:
             return Prose((sentences.say("decision_refused", self.language, reason=self.inputs.money_refused),))
         if made is None or not len(made.frame):
             return Prose((sentences.say("no_rows", self.language),), role="note")
@@ -137,30 +153,40 @@ class Page:
         MtvpError
             If there is no such figure.
         """
-        from mtvp_eval.report.figures import design, effects, money, sensitivity
+        from mtvp_eval.report.figures import design, effects, estimators, money, sensitivity
 
         table = report_table(_TABLE_OF.get(name, name), self.inputs, self.language)
         if table is None or table.frame.empty:
             return Prose(())
-        if name in ("event_study", "trends"):
+        if name in ("event_study", "trends", "robustness"):
             table = table.rows(outcome=outcome or self.inputs.primary_outcome)
-        if name in ("event_study", "event_studies"):
+        if name in ("event_study", "event_studies", "robustness", "estimators"):
             table = table.rows(weighting=self.inputs.headline_weighting)
         draw = {
             "event_study": lambda: effects.event_study(table, percent(self.inputs.level)),
             "event_studies": lambda: effects.event_studies(table, percent(self.inputs.level)),
             "trends": lambda: effects.trends(table, tuple(str(c) for c in self.inputs.cohorts["cohort"])),
             "forest": lambda: effects.forest(table, self.inputs.headline_weighting),
+            "robustness": lambda: estimators.robustness(table, self.inputs.headline_method),
+            "estimators": lambda: estimators.estimators(table, self.inputs.headline_method, _declared(self.inputs)),
             "estimability": lambda: design.estimability(table),
             "parties": lambda: money.parties(table),
             "trend_sensitivity": lambda: sensitivity.trend_sensitivity(
                 table, self.inputs.outcome(self.inputs.primary_outcome).title[self.language], percent(self.inputs.level)
             ),
             "tornado": lambda: money.tornado(table, _centre(self.inputs)),
+            "plane": lambda: money.plane(table, self.inputs.level, _gained(self.inputs, table, self.language)),
         }
         if name not in draw:
             raise MtvpError(f"There is no figure {name!r}; figures are {', '.join(draw)}.")
         return draw[name]()
+
+
+def _declared(inputs: ReportInputs) -> tuple[str, ...]:
+    """The outcomes of which something is concluded: primary and secondary ones, the primary first."""
+    families = inputs.multiplicity
+    own = families.loc[families["family"].isin(["primary", "secondary"]), "outcome"]
+    return tuple(dict.fromkeys([inputs.primary_outcome, *own]))
 
 
 def _centre(inputs: ReportInputs) -> float:
@@ -168,3 +194,9 @@ def _centre(inputs: ReportInputs) -> float:
     assert inputs.money is not None
     rows = inputs.money.perspectives
     return float(rows.loc[rows["perspective"] == "insurer", "total"].iloc[0])
+
+
+def _gained(inputs: ReportInputs, table: ReportTable, language: str) -> str:
+    """The outcome that cost is set against, with its unit."""
+    outcome = inputs.outcome(str(table.frame["outcome"].iloc[0]))
+    return f"{outcome.title[language]}, {outcome.unit[language]}"

@@ -24,7 +24,9 @@ DIGITS = 10
 """Significant digits written: two more than the tolerance of closed-form results, fewer than processors disagree in."""
 RESULTS, TABLES, MANIFEST = "results.json", "tables.xlsx", "manifest.json"
 LIVE_LEDGER = "ledger_live"
-LIVE_NOTE = "change a price, an effect, a cash share or patient-years, and read the result in its first rows"
+LIVE_NOTE = (
+    "change a coloured cell (price, effect, uptake, a share, patient-years) and read the result in its first rows"
+)
 _SOME_DAY = (1980, 1, 1, 0, 0, 0)
 
 
@@ -87,6 +89,7 @@ def workbook(tables: Sequence[ReportTable], result: NetBenefit | None = None) ->
     """
     import openpyxl
     from openpyxl.styles import Font
+    from openpyxl.worksheet.properties import PageSetupProperties
 
     book = openpyxl.Workbook()
     index = book.active
@@ -106,8 +109,11 @@ def workbook(tables: Sequence[ReportTable], result: NetBenefit | None = None) ->
         sheet.freeze_panes = "A2"
         for cell in sheet[1]:
             cell.font = Font(bold=True)
-        for letter, width in (("A", 42), ("B", 36)):
-            sheet.column_dimensions[letter].width = width
+        if sheet.title != LIVE_LEDGER:
+            for letter, width in (("A", 42), ("B", 36)):
+                sheet.column_dimensions[letter].width = width
+        sheet.page_setup.orientation, sheet.page_setup.fitToHeight = "landscape", 0
+        sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     buffer = BytesIO()
     book.save(buffer)
     return _without_dates(buffer.getvalue())

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mtvp_eval.report.inputs import MoneyInputs, OutcomeInfo, ReportInputs
+from mtvp_eval.report.interval_sentences import looks
 from mtvp_eval.report.labels import euro, interval, joined, number, term, text
 from mtvp_eval.report.small_groups import shown_effects
 from mtvp_eval.report.tables.data import break_words
@@ -105,8 +106,11 @@ def when(money: MoneyInputs, language: str) -> str:
 def assumed(money: MoneyInputs, language: str) -> list[str]:
     """Name the amounts that nobody observed or agreed."""
     frame = money.assumptions
-    found = (assumption(str(i), language) for i in frame.loc[frame["evidence"] == "assumed", "item"])
-    items = list(dict.fromkeys(item.split(" (")[0] for item in found))
+    used = (frame["evidence"] == "assumed") & frame["observed"].astype(bool)
+    found = (str(item) for item in frame.loc[used, "item"])
+    # the years of one amount are one item; the shares of one line are several
+    named = (".".join(item.split(".")[:2]) if item.startswith("inputs.") else item for item in found)
+    items = list(dict.fromkeys(assumption(item, language) for item in named))
     if not items:
         return []
     return [say("assumed", language, items=joined(items, language))]
@@ -150,7 +154,7 @@ def reading(inputs: ReportInputs, language: str) -> list[str]:
 
 def limits(inputs: ReportInputs, language: str) -> list[str]:
     """Return what the evaluation does not show."""
-    said = [say("common", language), breaks(inputs, language), say("looks", language)]
+    said = [say("common", language), breaks(inputs, language), looks(inputs, language)]
     if inputs.money is not None:
         scope = number(inputs.money.patient_years, language)
         said += [say("money_scope", language, patient_years=scope), say("seasonal", language)]

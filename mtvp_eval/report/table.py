@@ -197,7 +197,7 @@ class ReportTable:
         )
 
     def _row(self, row: int) -> str:
-        mark = ' class="sum"' if self.row_id(row).endswith("all") else ""
+        mark = ' class="sum"' if self.row_id(row).split(".")[-1] == "all" else ""
         return f"<tr{mark}>{''.join(self._cell(row, column) for column in self.columns)}</tr>"
 
     def _cell(self, row: int, column: Column) -> str:

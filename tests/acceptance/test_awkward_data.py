@@ -18,10 +18,11 @@ from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import StaggeredDesign
 from mtvp_eval.errors import MtvpError
 from mtvp_eval.estimators import registry
-from mtvp_eval.estimators.registry import METHODS, Choices
+from mtvp_eval.estimators.method import Choices
+from mtvp_eval.estimators.registry import METHODS
 
 # Synthetic methods are for projects of one to four units: tests/unit/estimators/test_awkward_few_units.py.
-TRIED = [name for name in METHODS if not name.startswith("synthetic")]
+TRIED = [name for name, m in METHODS.items() if not name.startswith("synthetic") and "undrawn" not in m.refuses]
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "awkward_data.md"
 ALWAYS_SAID = ("Units already enrolled", "Variances:")
 N, T, EFFECT, RATIO = 160, 12, 0.5, -0.25

@@ -12,14 +12,16 @@ from mtvp_eval.costbenefit.contract import SharedSavings
 from mtvp_eval.costbenefit.decision import acceptability, frontier
 from mtvp_eval.costbenefit.discounting import Convention, DiscountProfile, discount_factors, nominal_rate
 from mtvp_eval.costbenefit.effects import per_patient_year
+from mtvp_eval.costbenefit.joint_interval import Uncertain
 from mtvp_eval.costbenefit.ledger_reader import read_ledger
 from mtvp_eval.costbenefit.net_benefit import NetBenefit, net_benefit
 from mtvp_eval.costbenefit.parties import Horizon, Party, Perspective
 from mtvp_eval.costbenefit.prices import read_price_table
 from mtvp_eval.costbenefit.profiles import geometric
 from mtvp_eval.costbenefit.scenario import Scenario
+from mtvp_eval.costbenefit.spread import Dependence, Spread
 from mtvp_eval.costbenefit.stakeholders import side_payments, stranded_cost, who_pays_who_gains
-from mtvp_eval.costbenefit.voi import evppi_linear, evsi_linear, unit_loss
+from mtvp_eval.costbenefit.voi import evppi_linear, evppi_regression, evsi_linear, unit_loss
 
 TABLE = read_price_table(Path(__file__).parents[2] / "data_dictionary" / "prices")
 SECTORS = ("hospital", "pharmacy", "mental_health", "district_nursing")
@@ -183,3 +185,50 @@ def test_a_contract_pays_exactly_at_its_minimum(minimum, part):
     assert float(contract.payment_rate(minimum)) == pytest.approx(part * minimum)
     assert float(contract.payment_rate(minimum * 0.999)) == 0.0
     assert float(contract.payment_rate(0.0)) == 0.0
+
+
+@settings(max_examples=30, deadline=None)
+@given(results(), st.sampled_from(list(Dependence)), st.floats(0.01, 0.5))
+def test_every_draw_of_prices_and_uptake_keeps_what_all_parties_gain_together(result, dependence, cv):
+    spread = Spread(price={line.id: cv for line in result.ledger.lines}, uptake=cv, dependence=dependence)
+    uncertain = Uncertain.of(result, spread, 1, n_draws=20)
+    society = uncertain.total(Perspective.SOCIETY, Horizon.ALL)
+    parties = sum(uncertain.total(party, Horizon.ALL).location for party in Party)
+    assert parties == pytest.approx(society.location, **EURO)
+
+
+@settings(max_examples=30, deadline=None)
+@given(results(), st.floats(0.01, 0.5))
+def test_more_uncertainty_never_makes_information_worth_less(result, cv):
+    alone = Uncertain.of(result, Spread(), 1).total(Perspective.INSURER).expected_loss()
+    spread = Spread(price={line.id: cv for line in result.ledger.lines})
+    wider = Uncertain.of(result, spread, 1, n_draws=400).total(Perspective.INSURER)
+    # 400 stratified quantiles of a gamma have a mean below 1 by up to 1e-3, which scales location and spread alike
+    moved = abs(float(wider.location.mean()) - result.total(Perspective.INSURER).mean)
+    assert wider.expected_loss() >= alone * (1.0 - 2e-3) - moved - 1e-6
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_two_parameters_are_worth_no_less_than_one_but_for_noise(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(2000, 2))
+    net = np.column_stack([np.zeros(2000), 0.2 + x[:, 0] + 0.5 * x[:, 1] + rng.normal(size=2000)])
+    both = evppi_regression(net, x, rng, permutations=20)
+    for one in (0, 1):
+        single = evppi_regression(net, x[:, [one]], rng, permutations=20)
+        assert both.value >= single.value - both.floor
+    perfect = np.maximum(net[:, 1], 0.0).mean() - max(net[:, 1].mean(), 0.0)
+    assert both.value <= perfect + both.floor
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=8))
+def test_side_payments_leave_nobody_with_a_loss_and_move_no_more_than_the_losses(net):
+    gains = np.array(net)
+    moved = side_payments(gains)
+    if moved is None:
+        assert gains.sum() < 0.0
+        return
+    assert moved.sum() == pytest.approx(0.0, abs=1e-6)
+    assert (gains + moved >= -1e-3).all()  # an exact zero sum of rounded millions
+    assert moved[moved > 0].sum() == pytest.approx(-gains[gains < 0].sum(), **EURO)

@@ -52,7 +52,7 @@ def test_jackknife_versions_equal_the_original_but_for_its_factor(shared_dir, ve
     factor = np.sqrt(12 / 11 * 1919 / (1920 - 136))
     assert s.estimate / (s.error * np.sqrt(11 / 12)) / factor == pytest.approx(entry["t_stat"], rel=1e-8)
     v, _ = multipliers(12, np.random.default_rng(0), Multiplier.RADEMACHER, 9_999)
-    t = np.abs(s.lead[0] @ v) / np.linalg.norm(s.spread[0] @ v, axis=0)
+    t = np.abs(s.lead[0] @ v) / np.linalg.norm(s.spread[0].times(v), axis=0)
     assert np.mean(t >= abs(s.estimate) / s.error / factor) == entry["p_val"]
     assert run(shared_dir, version=version).p_value <= entry["p_val"]
 
@@ -88,6 +88,6 @@ def test_draws_equal_literal_refits(shared_dir, version, kind):
         fit = cluster_robust(again, kind)
         t.append((fit.estimate[0] - b0) / np.sqrt(fit.covariance[0, 0]))
     s = _statistic(rows, version)
-    ours = (s.lead[0] - b0 * s.lead[1]) @ v / np.linalg.norm((s.spread[0] - b0 * s.spread[1]) @ v, axis=0)
+    ours = (s.lead[0] - b0 * s.lead[1]) @ v / np.linalg.norm(s.spread[0].times(v) - b0 * s.spread[1].times(v), axis=0)
     scale = np.sqrt(11 / 12) if kind == Kind.CR1 else 1.0  # the factor C/(C-1) of CR1 cancels in the test
     np.testing.assert_allclose(np.array(t), ours * scale, rtol=1e-9)

@@ -1,98 +1,183 @@
-"""Coverage of 95 % intervals in regions of 12 to 40 practices; prints the table of docs/inference.md.
+"""Coverage of 95 % intervals in small regions; writes the tables of docs/inference.md.
 
-    python -m tests.simulation.inference_coverage
+    python -m tests.simulation.inference_coverage [REGIONS] [--write docs/inference.md]
 
-Practices: unequal lists (log-normal, 0.5), noise that falls with list size, AR(1) errors (0.5), levels that differ.
-Entry is drawn: a third each in two rounds, a third waits. The effect is 1 a quarter for everybody, so that two-way
-fixed effects estimate it as well. One replicate serves all methods.
+One region serves all pairs of estimator and interval. The capped draw has two truths: of the practices of the region
+itself (the draw is random), and of regions made alike (the practices are random too).
 """
 
+import argparse
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from mtvp_eval.clock import NEVER
-from mtvp_eval.data.panel import Panel
-from mtvp_eval.design.staggered import StaggeredDesign
-from mtvp_eval.errors import EstimationError
-from mtvp_eval.estimands.aggregate import overall
-from mtvp_eval.estimands.estimand import Weighting
-from mtvp_eval.estimators.aggregation import aggregate
-from mtvp_eval.estimators.callaway_santanna import callaway_santanna
-from mtvp_eval.inference.cluster_robust import Kind, cluster_robust, two_way_rows
-from mtvp_eval.inference.score_bootstrap import score_bootstrap, sides
-from mtvp_eval.inference.wild_bootstrap import wild_cluster_bootstrap
+from tests.simulation import other_pairs, recommended_pairs
+from tests.simulation.made_regions import Region, capped_region, equal_region
+from tests.simulation.recommended_pairs import Interval, advised
 
-DRAWS = 499
-PERIODS = np.arange(12)
+SEED = 20261126
+EQUAL, CAPPED = (12, 20, 40, 60), (20, 40)
+FEW = 5
+"""Regions in which the slow methods are tried: one in five."""
+BEGIN, END = "<!-- coverage: made by tests/simulation/inference_coverage.py -->", "<!-- end of coverage -->"
 
 
-def region(n, rng):
-    """Panel of n practices with frozen list size as weight."""
-    size = np.exp(7.7 + 0.5 * rng.normal(size=n))
-    entry = rng.permutation(np.resize([6, 8, NEVER], n))
-    noise = rng.normal(size=(n, len(PERIODS))) * np.sqrt(2200 / size)[:, None]
-    for t in range(1, len(PERIODS)):
-        noise[:, t] += 0.5 * noise[:, t - 1]
-    y = 3 * rng.normal(size=(n, 1)) + noise + (PERIODS[None, :] >= entry[:, None])
-    ids = np.arange(n).astype(object)
-    return Panel(ids, tuple(map(str, PERIODS)), PERIODS, {"y": y}, weight=size, entry=entry)
+@dataclass
+class Tally:
+    """Count how often a pair's interval held each truth, of how many, and how many regions it could have served."""
+
+    held: list[int] = field(default_factory=lambda: [0, 0])
+    made: int = 0
+    asked: int = 0
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Coverage of the finite and of the expected truth."""
+        return self.held[0] / self.made, self.held[1] / self.made
 
 
-def inside(low, high):
-    return low <= 1.0 <= high
+Tallies = dict[tuple[str, str], Tally]
 
 
-def one(n, rng):
-    """Whether each method's interval holds the truth, in one region; a method that refuses is left out."""
-    panel, found = region(n, rng), {}
-    design = StaggeredDesign.from_panel(panel)
-    for weighting in (Weighting.PRACTICE, Weighting.PATIENT):
-        target = overall(design, weighting)
-        cells = callaway_santanna(panel, design, "y", weighting=weighting, cells=target.cells)
-        effects = aggregate(cells, design, [target])
-        for name, correction in (("normal", "none"), ("HC2, Satterthwaite t", "hc2")):
-            row = effects.with_correction(correction).to_frame()
-            found[f"Callaway-Sant'Anna, per {weighting}", name] = inside(row.ci_low[0], row.ci_high[0])
-        try:
-            boot = score_bootstrap(effects, *sides(design, target.cells), rng, draws=DRAWS)
-        except EstimationError:
-            continue
-        found[f"Callaway-Sant'Anna, per {weighting}", "wild score bootstrap"] = inside(boot.low[0], boot.high[0])
-    D = (PERIODS[None, :] >= panel.entry[:, None]).astype(float)
-    rows = two_way_rows(panel.outcomes["y"], D[:, :, None], np.arange(n))
-    for name, kind in (("CR1, t", Kind.CR1), ("CR2, Satterthwaite t", Kind.CR2), ("CV3, t", Kind.CV3)):
-        found["Two-way fixed effects", name] = inside(*cluster_robust(rows, kind).interval()[0])
-    try:
-        test = wild_cluster_bootstrap(rows, D.ravel() == 1, rng, null=1.0, draws=DRAWS)
-        found["Two-way fixed effects", "wild cluster bootstrap (31)"] = test.p_value > 0.05
-    except EstimationError:
-        pass
+def equal_pairs(region: Region, rng: np.random.Generator, slow: bool) -> Iterator[Interval]:
+    """All pairs for equal chances and a constant effect."""
+    yield from recommended_pairs.cohort_means(region, rng)
+    yield from recommended_pairs.regressions(region)
+    yield from recommended_pairs.regressions(region, ("log_list_size",))
+    yield from recommended_pairs.by_lottery(region)
+    yield from recommended_pairs.two_way(region, rng)
+    yield from recommended_pairs.counts(region)
+    yield from recommended_pairs.authors_own(region)
+    if slow:
+        yield from recommended_pairs.wedge(region)
+
+
+def capped_pairs(region: Region, rng: np.random.Generator, slow: bool) -> Iterator[Interval]:
+    """All pairs that allow effects to build up."""
+    yield from recommended_pairs.cohort_means(region, rng)
+    yield from recommended_pairs.regressions(region)
+    yield from recommended_pairs.regressions(region, ("log_list_size",))
+    yield from recommended_pairs.by_lottery(region)
+    if slow:
+        yield from other_pairs.replays(region, rng)
+
+
+MAKERS = {"equal": (equal_region, equal_pairs), "capped": (capped_region, capped_pairs)}
+
+
+def coverage(kind: str, n: int, regions: int) -> Tallies:
+    """Return the tally of every pair over so many regions of n practices."""
+    make, pairs = MAKERS[kind]
+    rng = np.random.default_rng([SEED, n])
+    found: Tallies = {}
+    for r in range(regions):
+        region = make(n, rng)
+        for row in pairs(region, rng, r % FEW == 0):
+            tally = found.setdefault(row.pair, Tally())
+            tally.made += 1
+            for k, truth in enumerate(truths(region, row)):
+                tally.held[k] += bool(row.low <= truth <= row.high)
+    for pair, tally in found.items():
+        tally.asked = len(range(0, regions, FEW)) if pair in SLOW else regions
     return found
 
 
-def coverage(n, replicates, seed=20261123):
-    """Share of regions of n practices in which each pair's interval holds the truth."""
-    rng = np.random.default_rng([seed, n])
-    results = [one(n, rng) for _ in range(replicates)]
-    pairs = dict.fromkeys(pair for result in results for pair in result)
-    return {pair: float(np.mean([r[pair] for r in results if pair in r])) for pair in pairs}
+SLOW = {
+    ("Stepped wedge, mixed model", "Kenward-Roger t"),
+    ("Stepped wedge, estimating equations", "Mancl-DeRouen, t"),
+    (other_pairs.REPLAYED, other_pairs.REPLAY),
+}
 
 
-def table(sizes, replicates):
-    """The coverage table in Markdown; the Monte Carlo error is that of a coverage of .95."""
-    by_size = {n: coverage(n, replicates) for n in sizes}
+def truths(region: Region, row: Interval) -> tuple[float, float]:
+    """Return what the interval should hold: for these practices, and for regions made alike."""
+    if row.estimand is None or region.drawn is None:
+        return row.constant, row.constant
+    return (
+        region.finite_truth(row.estimand, row.population),
+        region.expected_truth(row.estimand, row.sampling),
+    )
+
+
+def verdict(tallies: list[Tally | None], truth: int) -> str:
+    """Say whether coverage lies within two Monte Carlo errors of .95, or above it, at every size."""
+    known = [t for t in tallies if t is not None and t.made >= 0.5 * t.asked]
+    if not known:
+        return "refused"
+    gaps = [t.shares[truth] - 0.95 + 2 * np.sqrt(0.95 * 0.05 / t.made) for t in known]
+    if min(gaps) >= 0:
+        return "yes"
+    return "nearly" if min(gaps) >= -0.02 else "no"
+
+
+def shown(tally: Tally | None, both: bool) -> str:
+    """Return one cell of a table: coverage, and in brackets the share of regions refused where it is not small."""
+    if tally is None:
+        return "refused"
+    text = " / ".join(f"{share:.3f}".lstrip("0") for share in tally.shares[: 2 if both else 1])
+    refused = 1 - tally.made / tally.asked
+    return f"{text} ({refused:.0%} refused)" if refused > 0.02 else text
+
+
+def table(by_size: dict[int, Tallies], both: bool) -> str:
+    """Return a coverage table in Markdown, one row a pair."""
     pairs = dict.fromkeys(pair for found in by_size.values() for pair in found)
-    lines = [
-        f"| estimator | interval | {' | '.join(f'{n} practices' for n in sizes)} |",
-        "|---|---|" + "---|" * len(sizes),
-    ]
+    head = ["estimator", "interval", *(f"{n} practices" for n in by_size), "holds", "advised"]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for pair in pairs:
-        shown = [f"{by_size[n][pair]:.3f}" if pair in by_size[n] else "refused" for n in sizes]
-        lines.append(f"| {pair[0]} | {pair[1]} | {' | '.join(shown)} |")
-    error = np.sqrt(0.95 * 0.05 / replicates)
-    return "\n".join([*lines, "", f"{replicates} regions a column; Monte Carlo error {error:.3f}."])
+        row = [found.get(pair) for found in by_size.values()]
+        cells = [shown(tally, both) for tally in row]
+        lines.append(f"| {' | '.join([*pair, *cells, verdict(row, 0), 'yes' if advised(pair) else 'no'])} |")
+    return "\n".join(lines)
+
+
+def written(equal: dict[int, Tallies], capped: dict[int, Tallies], other: str, regions: int) -> str:
+    """Return the part of the page between the markers."""
+    error, few = (np.sqrt(0.95 * 0.05 / r) for r in (regions, regions / FEW))
+    return "\n\n".join([
+        BEGIN,
+        "### Equal chances, constant effect",
+        table(equal, both=False),
+        "### The programme's capped draw, effects that build up",
+        "Coverage for the practices of the region / for regions made alike.",
+        table(capped, both=True),
+        f"{regions} regions a column, Monte Carlo error {error:.3f}; stepped wedge and replays {regions // FEW}, "
+        f"{few:.3f}.",
+        "### Clusters above the practice, several entries at once, sensitivity",
+        other,
+        END,
+    ])  # fmt: skip
+
+
+def main() -> None:
+    """Run everything and print it, or put it between the markers of a page."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("regions", nargs="?", type=int, default=800)
+    asked.add_argument("--workers", type=int, default=1)
+    asked.add_argument("--write", type=Path)
+    options = asked.parse_args()
+    with ProcessPoolExecutor(options.workers) as pool:
+        columns = {
+            (kind, n): pool.submit(coverage, kind, n, options.regions)
+            for kind, sizes in (("capped", CAPPED), ("equal", EQUAL))
+            for n in sizes
+        }
+        rest = pool.submit(partial(other_pairs.table, options.regions))
+        equal = {n: columns["equal", n].result() for n in EQUAL}
+        capped = {n: columns["capped", n].result() for n in CAPPED}
+        text = written(equal, capped, rest.result(), options.regions)
+    if options.write is None:
+        sys.stdout.write(text + "\n")
+        return
+    page = options.write.read_text(encoding="utf-8")
+    before, after = page.split(BEGIN)[0], page.split(END)[1]
+    options.write.write_text(before + text + after, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.stdout.write(table((12, 20, 30, 40), int(sys.argv[1]) if len(sys.argv) > 1 else 800) + "\n")
+    main()

@@ -62,3 +62,28 @@ def test_without_money_there_is_no_cost_benefit(tmp_path):
 def test_a_region_is_a_plain_name(tmp_path, region):
     with pytest.raises(CommandError, match="letters, digits"):
         config_path(tmp_path, region)
+
+
+@pytest.mark.parametrize("name", ["twfe", "stacked", "etwfe_poisson", "synthetic_did", "stepped_wedge", "dcdh"])
+def test_a_method_without_effects_by_cohort_is_no_headline_but_may_stand_beside_it(tmp_path, name):
+    def change(content):
+        content["estimation"] |= {"estimator": name, "sensitivity": []}
+
+    with pytest.raises(CommandError, match=f"estimator {name} cannot be the headline: .*Name it under sensitivity"):
+        EvaluationConfig.read(written(tmp_path, change))
+    (tmp_path / "example" / "evaluation.yaml").unlink()
+    (tmp_path / "example").rmdir()
+    path = written(tmp_path, lambda content: content["estimation"].update(sensitivity=[name]))
+    assert EvaluationConfig.read(path).estimation.sensitivity == (name,)
+
+
+@pytest.mark.parametrize("name", ["sun_abraham", "imputation", "two_stage", "etwfe", "lottery", "lottery_efficient"])
+def test_every_method_with_effects_by_cohort_may_be_the_headline(tmp_path, name):
+    path = written(tmp_path, lambda content: content["estimation"].update(estimator=name))
+    assert EvaluationConfig.read(path).estimation.estimator == name
+
+
+def test_an_unknown_method_beside_the_headline_is_named(tmp_path):
+    path = written(tmp_path, lambda content: content["estimation"].update(sensitivity=["imputatoin"]))
+    with pytest.raises(CommandError, match="did you mean imputation"):
+        EvaluationConfig.read(path)

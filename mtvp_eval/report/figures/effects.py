@@ -27,7 +27,7 @@ def event_study(table: ReportTable, level: str) -> ReportFigure:
         handles, words = _event_study_handles(frame, language, level)
         figure.legend(handles, words, loc="outside upper center", ncols=4, handlelength=1.2)
         ax.set_xlabel(text("figure.event_study.axis", language))
-        ax.set_ylabel(_wrapped(str(frame["unit_text"].iloc[0])))
+        ax.set_ylabel(wrapped(str(frame["unit_text"].iloc[0])))
         svg = closed(figure)
     outcome = str(frame["title"].iloc[0])
     return ReportFigure(
@@ -46,8 +46,8 @@ def event_studies(table: ReportTable, level: str) -> ReportFigure:
     with canvas(rows, 2, height=0.5 + min(1.5 * rows, 8.6), sharex=True) as (figure, axes):
         for ax, frame in zip(axes.flat, groups, strict=False):
             _event_study(ax, frame, language, table.frame["event_time"])
-            ax.set_title(_wrapped(str(frame["title"].iloc[0]), 44))
-            ax.set_ylabel(_wrapped(str(frame["unit_text"].iloc[0]), 26), fontsize=7)
+            ax.set_title(wrapped(str(frame["title"].iloc[0]), 44))
+            ax.set_ylabel(wrapped(str(frame["unit_text"].iloc[0]), 26), fontsize=7)
         for ax in axes.flat[len(groups) :]:
             ax.set_axis_off()
         for ax in axes[-1, :]:
@@ -79,8 +79,8 @@ def _event_study(ax: Any, frame: pd.DataFrame, language: str, times: pd.Series) 
         )
     first, last = int(times.min()), int(times.max())
     ax.set_xticks(np.arange(first, last + 1, max(1, round((last - first) / 14))))
-    _numbers(ax.xaxis, language)
-    _numbers(ax.yaxis, language)
+    numbers_on(ax.xaxis, language)
+    numbers_on(ax.yaxis, language)
 
 
 def _event_study_handles(frame: pd.DataFrame, language: str, level: str) -> tuple[list[Any], list[str]]:
@@ -133,8 +133,8 @@ def trends(table: ReportTable, cohorts: tuple[str, ...]) -> ReportFigure:
                 ax.plot(x[entry], y[entry], MARKS[i % 8], color=colour, markersize=7, markeredgecolor="white")
             ax.plot([], [], f"-{MARKS[i % 8]}", color=colour, label=label)
         _periods(ax, periods)
-        ax.set_ylabel(_wrapped(str(frame["unit_text"].iloc[0])))
-        _numbers(ax.yaxis, language)
+        ax.set_ylabel(wrapped(str(frame["unit_text"].iloc[0])))
+        numbers_on(ax.yaxis, language)
         legend = text("figure.trends.entry", language)
         ax.legend(title=legend, loc="center left", bbox_to_anchor=(1.0, 0.5), title_fontsize=8, alignment="left")
         svg = closed(figure)
@@ -164,14 +164,14 @@ def forest(table: ReportTable, weighting: str) -> ReportFigure:
         for part, face in ((clear, ACCENT), (~clear, "white")):
             edge = ACCENT if face == ACCENT else QUIET
             ax.plot(frame["relative_estimate"].to_numpy(float)[part], y[part], "o", mfc=face, mec=edge, markersize=6)
-        ax.set_yticks(y, [_wrapped(str(t), 34) for t in frame["title"]])
+        ax.set_yticks(y, [wrapped(str(t), 34) for t in frame["title"]])
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.set_ylim(-0.6, len(frame) - 0.4)
         ax.grid(axis="x", color=FAINT, linewidth=0.6)
         ax.set_axisbelow(True)
         ax.set_xlabel(text("figure.forest.axis", language))
-        _numbers(ax.xaxis, language)
+        numbers_on(ax.xaxis, language)
         svg = closed(figure)
     return ReportFigure(
         "forest",
@@ -192,7 +192,7 @@ def _periods(ax: Any, periods: list[str]) -> None:
     ax.set_xticks(list(at), [periods[i] for i in at], rotation=45, ha="right", rotation_mode="anchor")
 
 
-def _numbers(axis: Any, language: str) -> None:
+def numbers_on(axis: Any, language: str) -> None:
     """Write an axis in the language's number format with as many decimals as its ticks need."""
     from matplotlib.ticker import FuncFormatter
 
@@ -201,7 +201,8 @@ def _numbers(axis: Any, language: str) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, language, decimals)))
 
 
-def _wrapped(words: str, width: int = 38) -> str:
+def wrapped(words: str, width: int = 38) -> str:
+    """Break words over lines of at most ``width`` letters."""
     from textwrap import fill
 
     return fill(words, width)

@@ -1,9 +1,10 @@
-"""Figures of money: what each party gains or loses, and what moves the insurer's result most."""
+"""Figures of money: what each party gains or loses, what moves the insurer's result most, cost against one outcome."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from mtvp_eval.costbenefit.plane import Difference
 from mtvp_eval.report.figure import FAINT, QUIET, ReportFigure, canvas, closed, palette
 from mtvp_eval.report.labels import euro, number, text
 from mtvp_eval.report.table import ReportTable
@@ -78,3 +79,29 @@ def tornado(table: ReportTable, centre: float) -> ReportFigure:
         text("figure.tornado.alt", language, n=len(frame), widest=str(frame["input_text"].iloc[0]), table=table.id),
         svg,
     )
+
+
+def plane(table: ReportTable, level: float, gain: str) -> ReportFigure:
+    """Draw gain against cost with the joint confidence region of each perspective; `gain` names the outcome."""
+    from matplotlib.ticker import FuncFormatter
+
+    frame, language = table.frame, table.language
+    with canvas(height=3.4) as (figure, axes):
+        ax = axes[0, 0]
+        ax.axvline(0.0, color=QUIET, linewidth=0.8)
+        ax.axhline(0.0, color=QUIET, linewidth=0.8)
+        for row, colour in zip(frame.itertuples(), palette(len(frame)), strict=True):
+            d = Difference(row.effect, row.cost, row.var_effect, row.var_cost, row.covariance)
+            around = d.ellipse(level)
+            ax.plot(around[:, 0], around[:, 1], color=colour, linewidth=1.2)
+            ax.scatter([row.effect], [row.cost], s=34, color=colour, zorder=3, label=row.perspective_text)
+        ax.grid(color=FAINT, linewidth=0.6)
+        ax.set_axisbelow(True)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, language, 1)))
+        ax.set_xlabel(text("figure.plane.gain", language, gain=gain))
+        ax.set_ylabel(text("figure.plane.cost", language))
+        ax.legend(loc="best")
+        svg = closed(figure)
+    caption = text("figure.plane.caption", language, level=f"{100 * level:g}")
+    return ReportFigure("plane", caption, text("figure.plane.alt", language, gain=gain, table=table.id), svg)

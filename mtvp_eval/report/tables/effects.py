@@ -22,6 +22,9 @@ BAND_TOLERANCE = 1e-4
 """Bands rest on simulated quantiles: the same seed and stream give the same draws, sorted sums differ in the last bits,
 and an order statistic may then change place with its neighbour."""
 
+_SCALES = {"log": "unit.log", "rate ratio - 1": "unit.ratio"}
+"""Units of measure that are not the outcome's own -> text."""
+
 
 def headline(inputs: ReportInputs, language: str) -> ReportTable:
     """Return the average effect of each outcome, in the other weighting too where the two differ."""
@@ -57,7 +60,8 @@ def headline(inputs: ReportInputs, language: str) -> ReportTable:
         *_effect_columns(inputs, language)[4:],
     )
     if inputs.detectable is not None:
-        shares = inputs.detectable.rename(columns={"share": "detectable", "share_ramp": "detectable_ramp"})
+        shares = inputs.detectable[inputs.detectable["estimand"] == "overall"]
+        shares = shares.rename(columns={"share": "detectable", "share_ramp": "detectable_ramp"})
         keys, added = ["outcome", "weighting"], ["detectable", "detectable_ramp"]
         frame = frame.merge(shares[[*keys, *added]], on=keys, how="left").astype(dict.fromkeys(added, float))
     return _effect_table("headline", frame, columns, ("outcome", "weighting"), language)
@@ -100,13 +104,35 @@ def event_study(inputs: ReportInputs, language: str) -> ReportTable:
     frame = frame.sort_values("estimand", kind="stable").drop_duplicates(["outcome", "weighting", "event_time"])
     frame = _words(frame.sort_values(["outcome", "weighting", "event_time"], kind="stable"), inputs, language)
     frame["event_time"] = frame["event_time"].astype(int)
-    return _effect_table(
-        "event_study",
-        frame,
-        _by(inputs, language, "event_time", band=True),
-        ("outcome", "weighting", "event_time"),
-        language,
-    )
+    frame, detectable = _beside_event_times(frame, inputs, language)
+    *shown, unit, df, note = _by(inputs, language, "event_time", band=True)
+    columns = (*shown, *detectable, unit, df, note)
+    return _effect_table("event_study", frame, columns, ("outcome", "weighting", "event_time"), language)
+
+
+def _beside_event_times(
+    frame: pd.DataFrame, inputs: ReportInputs, language: str
+) -> tuple[pd.DataFrame, tuple[Column, ...]]:
+    """Add the smallest effects that the draw was expected to show, and a note where it compares nobody any more."""
+    if inputs.detectable is None or inputs.detectable["event_time"].isna().all():
+        return frame, ()
+    here = inputs.detectable[inputs.detectable["estimand"] == "event_study"]
+    here = here.rename(columns={"mde_immediate": "detectable", "mde_ramp": "detectable_ramp"})
+    here = here[["outcome", "weighting", "event_time", "detectable", "detectable_ramp"]].astype({"event_time": int})
+    frame = frame.merge(here, on=["outcome", "weighting", "event_time"], how="left")
+    frame = frame.astype({"detectable": float, "detectable_ramp": float})
+    beyond = frame["event_time"] > int(here["event_time"].max())
+    said = text("beyond_window", language)
+    frame["note"] = [
+        f"{n}; {said}" if n and b else said if b else n for n, b in zip(frame["note"], beyond, strict=True)
+    ]
+    frame.loc[frame["withheld"].to_numpy(np.bool_), ["detectable", "detectable_ramp"]] = np.nan
+    columns = (
+        column(name, language, "number", "event_" + name, unit="=unit_text", decimals="decimals",
+               tolerance=REPLAY_TOLERANCE)
+        for name in ("detectable", "detectable_ramp")
+    )  # fmt: skip
+    return frame, tuple(columns)
 
 
 def placebo(inputs: ReportInputs, language: str) -> ReportTable:
@@ -153,14 +179,27 @@ def att_gt(inputs: ReportInputs, language: str) -> ReportTable:
 
 def robustness(inputs: ReportInputs, language: str) -> ReportTable:
     """Return the average effect of each outcome by estimator."""
-    frame = inputs.robustness.assign(unit=inputs.robustness.get("unit", ""), withheld=False)
+    given = inputs.robustness
+    more = {"unit": given.get("unit", ""), "estimand": given.get("estimand", "overall"), "withheld": False}
+    frame = given.assign(**more)
     overall = shown_effects(inputs)
     gone = overall[(overall["estimand"] == "overall") & overall["withheld"]]["outcome"]
     frame["withheld"] = frame["outcome"].isin(set(gone))
     frame = _words(frame, inputs, language)
     frame["method_text"] = [term("method", str(m), language) for m in frame["method"]]
+    frame["average"] = [
+        _average(str(method), str(estimand), language) if value == value else ""
+        for method, estimand, value in zip(frame["method"], frame["estimand"], frame["estimate"], strict=True)
+    ]
     columns = _by(inputs, language, "method_text", label="method")
+    columns = (*columns[:3], column("average", language), *columns[3:])
     return _effect_table("robustness", frame, columns, ("outcome", "method", "weighting"), language)
+
+
+def _average(method: str, estimand: str, language: str) -> str:
+    """Say what a method's average is over: its own words where it weighs in a way of its own."""
+    own = term("average", method, language)
+    return own if own != method else term("average", estimand, language)
 
 
 def trends(inputs: ReportInputs, language: str) -> ReportTable:
@@ -209,11 +248,11 @@ def _words(frame: pd.DataFrame, inputs: ReportInputs, language: str) -> pd.DataF
     """Add what is read: title, unit, average over whom, aim, decimals of the outcome."""
     infos = [inputs.outcome(str(o)) for o in frame["outcome"]]
     places = decimals(inputs)
-    is_log = [str(unit) == "log" for unit in frame["unit"]]
+    scaled = [_SCALES.get(str(unit), "") for unit in frame["unit"]]
     more = {
         "title": [info.title[language] for info in infos],
         "unit_text": [
-            text("unit.log", language) if log else i.unit[language] for i, log in zip(infos, is_log, strict=True)
+            text(scale, language) if scale else i.unit[language] for i, scale in zip(infos, scaled, strict=True)
         ],
         "decimals": [places[info.id] for info in infos],
         "aim": [term("direction", info.direction, language) for info in infos],

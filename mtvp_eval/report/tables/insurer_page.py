@@ -87,7 +87,7 @@ def measure_next(inputs: ReportInputs, language: str) -> ReportTable:
     noise = frame["value"] <= frame["floor"].fillna(-np.inf)
     frame = frame.assign(
         name_text=[
-            _name(str(name), inputs, language) if kind == "effect" else term("measure", str(name), language)
+            _measured(str(kind), str(name), inputs, language)
             for kind, name in zip(frame["kind"], frame["name"], strict=True)
         ],
         reading=[text("measure.noise", language) if low else "" for low in noise],
@@ -96,10 +96,21 @@ def measure_next(inputs: ReportInputs, language: str) -> ReportTable:
     columns = (
         Column("name_text", column("item", language).label),
         column("value", language, "number", label="information", unit=euro),
+        column("check", language, "number", unit=euro, tolerance=NOISY),
         column("floor", language, "number", unit=euro, tolerance=NOISY),
         column("reading", language, label="note"),
     )
-    return table("measure_next", frame, columns, ("name",), language)
+    return table("measure_next", frame, columns, ("kind", "name"), language)
+
+
+def _measured(kind: str, name: str, inputs: ReportInputs, language: str) -> str:
+    """Words for what could be known better: an effect, more data, or an input (``all`` of its kind where together)."""
+    if kind == "effect":
+        return _name(name, inputs, language)
+    if kind in ("all", "data"):
+        return term("measure", name, language)
+    line = text("measure.together", language) if name == "all" else _name(name, inputs, language)
+    return text(f"tornado.{kind}", language, name=line)
 
 
 def saving(inputs: ReportInputs, language: str) -> ReportTable:
@@ -141,7 +152,9 @@ def scenarios(inputs: ReportInputs, language: str) -> ReportTable:
     frame = frame.assign(
         group_text=[term("scenario_group", str(group), language) for group in frame["group"]],
         scenario_text=[
-            term("method" if group == "method" else "scenario", str(name), language)
+            str(name)
+            if group == "funding_own"
+            else term("method" if group == "method" else "scenario", str(name), language)
             for group, name in zip(frame["group"], frame["scenario"], strict=True)
         ],
     )

@@ -23,6 +23,7 @@ def perspectives(money: MoneyInputs, language: str, level: float) -> ReportTable
         column("total", language, "number", unit=euro, low="ci_low", high="ci_high", signed=True),
         column("per_patient_year", language, "number", unit=euro, decimals=2, low=low, high=high, signed=True),
         column("interval", language, "interval", level=level, decimals=2, low=low, high=high),
+        _effects_only(language, level),
         Column("percent", column("probability_positive", language).label, "number", unit="%"),
     )
     return table("perspectives", frame, columns, ("perspective",), language)
@@ -36,17 +37,19 @@ def break_even(money: MoneyInputs, language: str, level: float) -> ReportTable:
             "break_even", language, "number", unit=text("unit.eur", language), decimals=2, low="ci_low", high="ci_high"
         ),
         column("interval", language, "interval", level=level, decimals=2, low="ci_low", high="ci_high"),
+        _effects_only(language, level),
         column("paid", language, "number", unit=text("unit.eur", language), decimals=2),
     )
     return table("break_even", money.break_even, columns, ("year",), language)
 
 
 def parties(money: MoneyInputs, language: str, level: float) -> ReportTable:
-    """Return what each party pays, receives, spends itself and keeps."""
+    """Return what each party pays, receives, spends and keeps, and payments that leave nobody with a loss."""
     frame = _termed(money.parties, "party", language)
+    flagged = ["" if not flag else text("wrong_pocket", language) for flag in frame["wrong_pocket"]]
     certain = (frame["low"] == frame["high"]).to_numpy()  # an amount that no effect moves has no chance
     chance = 100 * frame["probability_positive"].astype(float).mask(certain)
-    frame = frame.assign(percent=chance, low=frame["low"].mask(certain), high=frame["high"].mask(certain))
+    frame = frame.assign(percent=chance, flag=flagged, low=frame["low"].mask(certain), high=frame["high"].mask(certain))
     euro = text("unit.eur", language)
     columns = (
         Column("party_text", column("party", language).label),
@@ -54,6 +57,8 @@ def parties(money: MoneyInputs, language: str, level: float) -> ReportTable:
         column("net", language, "number", unit=euro, low="low", high="high", signed=True),
         column("interval", language, "interval", level=level, low="low", high="high"),
         Column("percent", column("probability_positive", language).label, "number", unit="%"),
+        column("side_payment", language, "number", unit=euro, signed=True),
+        column("flag", language, label="wrong_pocket"),
     )
     return table("parties", frame, columns, ("party",), language)
 
@@ -138,6 +143,13 @@ def not_computed(money: MoneyInputs, language: str) -> ReportTable:
     frame = pd.DataFrame({"item": list(money.not_computed)})
     frame["item_text"] = [term("not_computed", str(i), language) for i in frame["item"]]
     return table("not_computed", frame, (Column("item_text", column("item", language).label),), ("item",), language)
+
+
+def _effects_only(language: str, level: float) -> Column:
+    """The interval that the effects alone would have, beside the one of everything uncertain."""
+    return column(
+        "interval_effects", language, "interval", level=level, decimals=2, low="low_effects", high="high_effects"
+    )
 
 
 def _termed(frame: pd.DataFrame, name: str, language: str) -> pd.DataFrame:

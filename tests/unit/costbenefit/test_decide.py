@@ -39,6 +39,14 @@ def test_answers_keyed_by_option_and_threshold(spec, tmp_path):
     assert found["eib"]["A"]["1500"] == pytest.approx((nb[:, 1] - nb[:, 0]).mean())
     assert found["ceac"]["B"]["1500"] == pytest.approx((nb.argmax(axis=1) == 2).mean())
     assert found["evpi"]["1500"] == pytest.approx(nb.max(axis=1).mean() - nb.mean(axis=0).max())
+    best = nb.max(axis=1).mean()
+    assert found["expected_loss"]["usual"]["1500"] == pytest.approx(best - nb[:, 0].mean())
+    assert min(loss["1500"] for loss in found["expected_loss"].values()) == pytest.approx(found["evpi"]["1500"])
+    v = np.cov(effects[:, 1] - effects[:, 0], costs[:, 1] - costs[:, 0])
+    shown = found["comparison"]["A"]
+    assert [shown[key] for key in ("var_effect", "var_cost", "covariance")] == pytest.approx(
+        [v[0, 0], v[1, 1], v[0, 1]]
+    )
     assert found["optimal"] == {"0": "usual", "1500": "A", "20000": "B"}
     assert found["ceaf"]["1500"] == found["ceac"]["A"]["1500"]
     assert found["frontier"]["B"]["status"] == "efficient"
@@ -94,3 +102,27 @@ def test_files_of_different_length_are_refused(spec):
     path.write_text("\n".join(path.read_text(encoding="utf-8").splitlines()[:-1]) + "\n", encoding="utf-8")
     with pytest.raises(DataError, match="399 draws"):
         decide(spec)
+
+
+def test_the_text_says_dominance_in_words_and_lists_the_parameters(spec, tmp_path):
+    costs = (tmp_path / "costs.csv").read_text(encoding="utf-8").splitlines()
+    dear = [costs[0], *(f"{line.split(',')[0]},90000,0,1000" for line in costs[1:])]
+    (tmp_path / "costs.csv").write_text("\n".join(dear) + "\n", encoding="utf-8")
+    effects = (tmp_path / "effects.csv").read_text(encoding="utf-8").splitlines()
+    worse = [effects[0], *(",".join([*line.split(",")[:3], "-1"]) for line in effects[1:])]
+    (tmp_path / "effects.csv").write_text("\n".join(worse) + "\n", encoding="utf-8")
+    said = decide(spec).to_text()
+    assert "fieller_95" in said
+    row = next(line for line in said.splitlines() if "less effect, more cost: dominated" in line)
+    assert row.split()[:4] == ["B", "dominated", "-1", "90000"]
+    noise = [line for line in said.splitlines() if line.split()[:1] == ["x"]]
+    assert len(noise) == 3  # the one parameter at three thresholds
+
+
+def test_all_problems_of_a_specification_are_said_together(spec):
+    text = spec.read_text(encoding="utf-8")
+    spec.write_text(text.replace("usual", "usuall").replace("[0, 1500, 20000]", "[-5]"), encoding="utf-8")
+    with pytest.raises(CommandError) as error:
+        decide(spec)
+    assert "none negative" in str(error.value)
+    assert "did you mean usual?" in str(error.value)

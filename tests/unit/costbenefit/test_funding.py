@@ -5,7 +5,7 @@ import pytest
 
 from mtvp_eval.costbenefit.discounting import DiscountProfile
 from mtvp_eval.costbenefit.effects import per_patient_year
-from mtvp_eval.costbenefit.funding import Funding, FundingTerms, funded
+from mtvp_eval.costbenefit.funding import Funding, FundingTerms, funded, read_funding
 from mtvp_eval.costbenefit.ledger import StatedPrice
 from mtvp_eval.costbenefit.ledger_reader import read_ledger
 from mtvp_eval.costbenefit.net_benefit import net_benefit
@@ -68,3 +68,39 @@ def test_income_of_practices(income, terms, expected):
 def test_terms_that_do_not_fit_are_refused(income, terms, problem):
     with pytest.raises(LedgerError, match=problem):
         income(terms)
+
+
+AMOUNT = {"value": 13.5, "price_year": 2024, "source": "offer", "evidence": "contract"}
+
+
+def test_own_forms_of_payment_are_read_with_their_amounts():
+    before = StatedPrice(50.0, 2024, "extract", Evidence.OBSERVED)
+    read = read_funding(
+        {
+            "offer": {"form": "staff_grant", "amount": AMOUNT},
+            "half": {"form": "surcharge_with_service", "amount": AMOUNT, "kept": 0.5},
+        },
+        before,
+    )
+    assert (read["offer"].form, read["offer"].kept, read["offer"].past_claims) == (Funding.STAFF_GRANT, 1.0, None)
+    assert (read["half"].kept, read["half"].past_claims) == (0.5, before)
+
+
+def test_every_problem_of_own_forms_is_said():
+    wrong = {
+        "a": {"form": "gift", "amount": AMOUNT},
+        "b": {"form": "fixed_revenue", "amount": AMOUNT},
+        "c": {"form": "surcharge_with_service", "amount": AMOUNT | {"evidence": "hearsay"}},
+        "d": {"form": "fee_s1", "amount": {"value": -1}, "kept": 0.5},
+    }
+    with pytest.raises(LedgerError) as error:
+        read_funding(wrong, None)
+    for part in (
+        "a.form: must be one of fee_s3, fee_s1",
+        "b.past_claims: is needed",
+        "c.kept: is needed",
+        "c.amount.evidence: must be one of",
+        "d.amount: has no price_year",
+        "d.kept: is 1 by the form fee_s1; leave it out",
+    ):
+        assert part in str(error.value)

@@ -101,3 +101,21 @@ def test_changing_a_cell_changes_the_result_as_the_package_does(build):
     saving = 10 * 107.3 / 103.8 * 0.25 * (0.5 * 1000 + 3000 / 1.03)
     assert Recalculated(sheet)[cells.net["insurer"]] == pytest.approx(saving - fee, rel=1e-12)
     assert np.isfinite(Recalculated(sheet)[cells.society])
+
+
+def test_uptake_and_the_avoidable_share_are_cells_too(build):
+    sheet = openpyxl.Workbook().active
+    cells = write_ledger_sheet(sheet, build(RATE, {"hospital": {"avoidable": 0.3, "uptake": 1}}))
+    sheet[cells.uptake["fee"]] = 0.5
+    sheet[cells.uptake["hospital"]] = 0.8
+    sheet[cells.avoidable_share["hospital"]] = 0.6
+    changed = build(RATE, {"fee": {"uptake": 0.5}, "hospital": {"uptake": 0.8, "avoidable": 0.6}})
+    values = Recalculated(sheet)
+    for party, address in cells.net.items():
+        assert values[address] == pytest.approx(changed.total(Party(party)).mean, rel=1e-12, abs=1e-9)
+
+
+def test_the_total_of_observed_quarters_has_no_uptake_to_change(build):
+    cells = write_ledger_sheet(openpyxl.Workbook().active, build(TOTAL))
+    assert "hospital" not in cells.uptake  # what was observed is a total, whoever took part
+    assert "fee" in cells.uptake

@@ -7,13 +7,14 @@ import pytest
 
 from mtvp_eval.costbenefit.discounting import DiscountProfile
 from mtvp_eval.costbenefit.effects import EffectKey, per_patient_year, totals
-from mtvp_eval.costbenefit.joint_draws import Spread, draw_effects, joint_draws, multiplier_draws, read_spread
+from mtvp_eval.costbenefit.joint_draws import draw_effects, joint_draws, multiplier_draws
 from mtvp_eval.costbenefit.ledger_reader import read_ledger
 from mtvp_eval.costbenefit.net_benefit import net_benefit
 from mtvp_eval.costbenefit.parties import Horizon, Party, Perspective
 from mtvp_eval.costbenefit.prices import PriceRow
 from mtvp_eval.costbenefit.scenario import read_scenario
 from mtvp_eval.costbenefit.sensitivity import Input, Range, effect_ranges, revision_table, scenario_table, tornado
+from mtvp_eval.costbenefit.spread import Spread, read_spread
 from mtvp_eval.errors import LedgerError
 
 INSURER = list(Party).index(Party.INSURER)

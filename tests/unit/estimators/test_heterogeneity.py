@@ -77,5 +77,5 @@ def test_undeclared_and_undecidable():
         declared(["mood"])
     with pytest.raises(DesignError, match="repeated"):
         declared(["urbanicity", "urbanicity"])
-    with pytest.raises(NotIdentifiedError, match="urbanicity"):
+    with pytest.raises(NotIdentifiedError, match="different values of the moderator"):
         interaction(panel, design, "y", MODERATORS["urbanicity"], np.ones(len(z)))

@@ -152,6 +152,8 @@ def test_the_efficient_share_has_the_smallest_variance_and_pooling_uses_one_for_
     made = [estimand.overall(design)]
     best = lottery_efficient(p, design, "y", made)
     pooled = lottery_efficient(p, design, "y", made, adjustment="pooled")
+    assert any("this is no headline" in note for note in best.effects.notes)
+    assert not any("this is no headline" in note for note in pooled.effects.notes)
     assert len(best.beta) == 2
     assert pooled.beta[0].tolist() == pooled.beta[1].tolist()
     fixed = [lottery_efficient(p, design, "y", made, beta=b).effects.std_error()[0] for b in np.linspace(-1, 2, 31)]

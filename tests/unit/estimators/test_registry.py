@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 
 from mtvp_eval.data.panel import Panel
+from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.design.staggered import Comparison, StaggeredDesign
 from mtvp_eval.errors import EstimationError
+from mtvp_eval.estimands.aggregate import overall
 from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.estimators import registry
-from mtvp_eval.estimators.registry import METHODS, Choices
+from mtvp_eval.estimators.method import Averages, Choices
+from mtvp_eval.estimators.registry import METHODS
 from tests.unit.estimators.made_panel import made_panel
 
 SYNTHETIC = ("synthetic_did", "synthetic_control")  # for projects of a few units: below, by themselves
-MANY = [name for name in METHODS if name not in SYNTHETIC]
+DRAWN = [name for name, method in METHODS.items() if "undrawn" in method.refuses]  # below, with a draw
+MANY = [name for name in METHODS if name not in (*SYNTHETIC, *DRAWN)]
 
 
 def counts(p: Panel) -> Panel:
@@ -138,3 +142,32 @@ def test_synthetic_methods_serve_a_project_of_two_units_with_placebo_errors(name
     assert abs(one.estimate[0] - 3.0) < 4 * one.std_error()[0] < 4.0
     with pytest.raises(EstimationError, match="takes no covariates"):
         registry.run(name, p, design, "y", ["overall"], Choices(covariates=("x",)))
+
+
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if isinstance(method.gives, Averages)])
+def test_methods_of_a_draw_use_it_and_the_others_leave_it_aside(name):
+    p = made_panel()
+    whole = StaggeredDesign.from_panel(p)
+    chance = np.full((whole.n_units, len(whole.clock) + 1), 1 / (len(whole.clock) + 1))
+    two = np.array([f"b{i % 2}" for i in range(whole.n_units)], dtype=object)
+    drawn = LotteryDesign(whole, two, whole.entry, entry_probability=chance)
+    found = registry.run(name, p, drawn, "y", ["overall"], Choices())
+    cells, why = registry.supported(name, p, drawn, "y", Choices())
+    estimand = overall(registry.averages(name).read(drawn), within=cells)
+    again = registry.estimate(name, p, drawn, "y", [estimand], Choices())
+    assert why == {}
+    assert again.estimate[0] == pytest.approx(found.estimate[0], rel=1e-12)
+    assert again.std_error()[0] == pytest.approx(found.std_error()[0], rel=1e-12)
+    if "undrawn" in METHODS[name].refuses:
+        with pytest.raises(EstimationError, match="needs a declared draw"):
+            registry.run(name, p, whole, "y", ["overall"], Choices())
+        return
+    alone = registry.run(name, p, whole, "y", ["overall"], Choices())
+    assert (alone.estimate[0] == found.estimate[0]) is not name.startswith("lottery")
+
+
+def test_a_method_without_cells_gives_no_totals():
+    for name, method in METHODS.items():
+        if not isinstance(method.gives, Averages):
+            with pytest.raises(EstimationError, match=f"{name} gives .*of which totals are sums"):
+                registry.averages(name)

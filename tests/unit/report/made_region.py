@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 
 from mtvp_eval.clock import quarter, quarter_label
-from mtvp_eval.report.inputs import PAGE_FRAMES, InsurerPage, MoneyInputs, OutcomeInfo, Priced, ReportInputs
+from mtvp_eval.report.inputs import (
+    MONEY_FRAMES,
+    PAGE_FRAMES,
+    InsurerPage,
+    MoneyInputs,
+    OutcomeInfo,
+    Priced,
+    ReportInputs,
+)
 
 COHORTS = {
     "2023Q2": (14, 45_210),
@@ -169,9 +177,11 @@ def made_page(**changes: object) -> InsurerPage:
         contract=frame("contract", ("own_10", 1.73, 10.0, 42.0), ("agreed_2", 2.0, 7.0, 50.0)),
         measure_next=frame(
             "measure_next",
-            ("all", "everything", 90_000.0, np.nan),
-            ("data", "as_much_again", 41_000.0, np.nan),
-            ("effect", "cost_hospital 2023", 88_000.0, 120.0),
+            ("all", "everything", 90_000.0, np.nan, np.nan),
+            ("data", "one_more_year", 45_000.0, np.nan, np.nan),
+            ("data", "one_more_region", 41_000.0, np.nan, np.nan),
+            ("effect", "cost_hospital 2023", 88_000.0, 87_100.0, 120.0),
+            ("cashable", "hospital", 2_000.0, 1_900.0, 110.0),
         ),
         saving=frame("saving", (0.4, -2.5, 3.3, 2.0, 2_196.0, "observed", "extract costs, 3 sectors")),
         placebo_year=made_placebo(-1.90),
@@ -188,6 +198,30 @@ def made_page(**changes: object) -> InsurerPage:
             ("three", "both", "2023", "2026", -206_150.0, -2_300_000.0, 1_900_000.0, -555_020.0),
         ),
         capacity=frame("capacity", ("minutes", 1.2, "minutes", "invented")),
+        returns=frame(
+            "returns",
+            ("observed", "observed", "2023", "2023", 713_500.0, 0.0, 301_200.0, 0.42, 0.42, np.nan, "not_yet", 23.5),
+            ("three", "both", "2023", "2026", 2.9e6, 0.0, 3.1e6, 1.07, 1.07, 2.6, "stays", 55.0),
+        ),
+        funding=frame(
+            "funding",
+            ("base", "base", "fee_s3", 11.91, -1.30, -9.88, 0.73, -5.12, 0.2, 1.2, -1.8, 3.2),
+            ("funding", "fixed_revenue", "fixed_revenue", 11.91, 0.0, -9.88, 2.03, -6.42, 0.2, 1.2, -1.8, 3.2),
+            ("funding_own", "offer", "staff_grant", 8.0, -1.30, -9.88, -3.18, -1.21, 0.13, 0.8, -1.8, 3.2),
+        ),
+        plane=frame(
+            "plane",
+            ("work_pleasure", "insurer", 0.4, 5.12, 0.04, 49.0, -0.3, "NE", 12.8, "interval", -30.0, 90.0),
+            ("work_pleasure", "society", 0.4, 8.13, 0.04, 60.0, -0.2, "NE", 20.3, "complement", -12.0, 400.0),
+        ),
+        acceptability=frame(
+            "acceptability",
+            ("insurer", 0.0, -5.12, -19.4, 9.2, 23.5, 76.5, 1.1, 6.2, 1.1),
+            ("insurer", 20.0, 2.88, -12.0, 17.9, 65.0, 65.0, 1.9, 1.9, 4.8),
+        ),
+        spread=frame(
+            "spread", ("price", "practice_outlay", 0.25, "question"), ("cashable", "hospital_cost", 0.15, "ledger")
+        ),
         freed=301_200.0,
         guards=7,
         detectable=14.6,
@@ -212,6 +246,8 @@ def made_money() -> MoneyInputs:
             "per_patient_year": [-5.12, -8.13],
             "low_per_patient_year": [-19.4, -24.0],
             "high_per_patient_year": [9.2, 7.7],
+            "low_effects": [-19.1, -23.2],
+            "high_effects": [8.9, 6.9],
             "probability_positive": [0.235, 0.155],
         }
     )
@@ -235,19 +271,35 @@ def made_money() -> MoneyInputs:
     )
     parties = pd.DataFrame(
         [
-            ("insurer", 713_500.0, 301_200.0, 0.0, -412_300.0, -1_562_900.0, 741_200.0, 0.235),
-            ("practice", 0.0, 612_000.0, 553_520.0, 58_480.0, -141_000.0, 258_000.0, 0.71),
-            ("rho", 0.0, 101_500.0, 101_500.0, 0.0, 0.0, 0.0, np.nan),
-            ("hospital", 301_200.0, 0.0, 0.0, -301_200.0, -1_002_000.0, 399_600.0, 0.2),
+            ("insurer", 713_500.0, 301_200.0, 0.0, -412_300.0, -1_562_900.0, 741_200.0, 0.235, True, np.nan),
+            ("practice", 0.0, 612_000.0, 553_520.0, 58_480.0, -141_000.0, 258_000.0, 0.71, False, np.nan),
+            ("rho", 0.0, 101_500.0, 101_500.0, 0.0, 0.0, 0.0, np.nan, False, np.nan),
+            ("hospital", 301_200.0, 0.0, 0.0, -301_200.0, -1_002_000.0, 399_600.0, 0.2, True, np.nan),
         ],
-        columns=["party", "pays", "receives", "resource_cost", "net", "low", "high", "probability_positive"],
+        columns=list(MONEY_FRAMES["parties"]),
     )
     assumptions = pd.DataFrame(
         [
-            ("Fee per registered patient", 2.88, "EUR per quarter", "contract", "Menzis, 28 February 2023"),
-            ("Fee of the regional organisation", 0.50, "EUR per patient per quarter", "assumed", "invented"),
+            (
+                "Fee per registered patient",
+                2.88,
+                "EUR per quarter",
+                "contract",
+                "Menzis, 28 February 2023",
+                False,
+                True,
+            ),
+            (
+                "Fee of the regional organisation",
+                0.50,
+                "EUR per patient per quarter",
+                "assumed",
+                "invented",
+                False,
+                True,
+            ),
         ],
-        columns=["item", "value", "unit", "evidence", "source"],
+        columns=list(MONEY_FRAMES["assumptions"]),
     )
     return MoneyInputs(
         perspectives=perspectives,
@@ -256,9 +308,7 @@ def made_money() -> MoneyInputs:
             {"party": parties["party"], "year": 2023, "amount": parties["net"]},
         ),
         parties=parties,
-        break_even=pd.DataFrame(
-            {"year": [2023], "break_even": [6.4], "ci_low": [-7.9], "ci_high": [20.7], "paid": [11.52]}
-        ),
+        break_even=pd.DataFrame([(2023, 6.4, -7.9, 20.7, -7.5, 20.3, 11.52)], columns=list(MONEY_FRAMES["break_even"])),
         assumptions=assumptions,
         patient_years=80_560.0,
         first_period="2023Q2",

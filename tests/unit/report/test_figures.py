@@ -1,12 +1,15 @@
 """Figures: the same table gives the same bytes, an alternative text, no pyplot state left behind."""
 
+from dataclasses import replace
+
 import pytest
 
+from mtvp_eval.report.figures import effects, money
 from mtvp_eval.report.html_check import problems
 from mtvp_eval.report.page import Page
 from tests.unit.report.made_region import made_inputs
 
-NAMES = ("event_study", "event_studies", "trends", "forest", "estimability", "parties")
+NAMES = ("event_study", "event_studies", "trends", "forest", "estimability", "parties", "robustness", "estimators")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -19,6 +22,18 @@ def test_a_figure_is_repeatable_described_and_undated(name):
     assert problems(f'<html lang="nl"><title>t</title><h1>t</h1>{figure._repr_html_()}</html>') == ()
 
 
+@pytest.mark.parametrize(("name", "drawn"), [("event_studies", effects.event_studies), ("parties", money.parties)])
+def test_the_last_digits_of_a_sum_do_not_change_a_picture(name, drawn):
+    more = ("95",) if name == "event_studies" else ()
+    table = Page(made_inputs(), "en").table("event_study" if name == "event_studies" else name)
+
+    def shifted(by: float) -> bytes:
+        numbers = table.frame.select_dtypes("float").columns
+        return drawn(replace(table, frame=table.frame.assign(**{n: table.frame[n] * by for n in numbers})), *more).svg
+
+    assert shifted(1 + 1e-9) == shifted(1) != shifted(1.1)
+
+
 def test_drawing_leaves_no_state():
     import matplotlib as mpl
     import matplotlib.pyplot as plt
@@ -27,6 +42,18 @@ def test_drawing_leaves_no_state():
     Page(made_inputs(), "en").figure("trends")
     assert dict(mpl.rcParams) == before
     assert plt.get_fignums() == []
+
+
+def test_estimators_are_drawn_from_their_table_and_only_in_its_unit():
+    inputs = made_inputs()
+    page = Page(inputs, "en")
+    shown = page.outcome_table("robustness").frame
+    assert page.figure("robustness").alt.startswith(f"Points with intervals for {len(shown)} estimators")
+    other = inputs.robustness.assign(unit=inputs.robustness["unit"].astype(object))
+    other.loc[other["method"] == "cohort_means", "unit"] = "rate ratio - 1"
+    ratios = Page(made_inputs(robustness=other), "en")
+    assert "rate ratio less one" in ratios.outcome_table("robustness").frame["unit_text"].tolist()
+    assert ratios.figure("robustness").alt.startswith(f"Points with intervals for {len(shown) - 1} estimators")
 
 
 def test_a_withheld_cohort_has_no_line():

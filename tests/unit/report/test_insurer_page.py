@@ -52,7 +52,7 @@ def test_hospitals_are_told_of_a_fall_and_of_a_rise():
 
 
 def test_a_value_below_the_floor_is_not_distinguishable_from_0():
-    low = made_page().measure_next.assign(floor=[float("nan"), float("nan"), 99_000.0])
+    low = made_page().measure_next.assign(floor=[float("nan")] * 3 + [99_000.0, 2_500.0])
     assert "told from 0" in said("measure_next", measure_next=low)
     table = report_table("measure_next", inputs(measure_next=low), "en")
     assert "not distinguishable from 0" in repr(table)

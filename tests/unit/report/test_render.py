@@ -117,7 +117,7 @@ def test_a_report_is_published_whole_and_again_with_the_same_bytes(templates, tm
         assert all(c.get("execution_count") for c in json.loads(first[name])["cells"] if c["cell_type"] == "code")
     assert 'lang="nl"' in first["insurer_brief.html"].decode("utf-8")
 
-    template = next(iter(notebooks))
+    template = notebooks[0].template
     store_outputs(folder / "region_evaluation.ipynb", template)
     stored = nbformat.read(template, as_version=4)
     assert all(c.outputs for c in stored.cells if c.source.startswith("page."))

@@ -30,8 +30,8 @@ def changed(tmp_path):
 
 
 def test_embedded_regions_can_be_read():
-    assert embedded_regions(REGIONS) == ("example", "small")
-    example, small = (read_region(REGIONS, name) for name in embedded_regions(REGIONS))
+    assert embedded_regions(REGIONS) == ("example", "small", "north", "south")
+    example, small, *_ = (read_region(REGIONS, name) for name in embedded_regions(REGIONS))
     assert (example.practices, example.quarters, small.practices) == (60, 24, 12)
     assert example.first_quarter == quarter("2019Q1")
     assert example.last_quarter == quarter("2024Q4")

@@ -1,0 +1,163 @@
+"""Time this package and its peers side by side: the same panels, one core, one process a job, estimates compared.
+
+    python benchmarks/run.py                    # everything, 25 minutes; writes benchmarks/README.md
+    python benchmarks/run.py --quick            # 200 × 16 and 5,000 × 28 only, 8 minutes; prints the tables
+    python benchmarks/run.py --tasks sun_abraham imputation --sizes medium
+
+A peer that is not installed, fails, needs more memory than the cap or more time than the limit is a row that says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from environments import HERE, LABELS, install, python_of, settings
+from jobs import ALONE, EVERY, TASKS, Task
+from panels import SIZES, write
+from tables import Run, page, tables
+
+SECONDS = {"small": 60, "medium": 120, "large": 180}
+"""A job is stopped after so long."""
+REPEAT = {"small": 2.0, "medium": 6.0, "large": 6.0}
+"""Calls are repeated for so many seconds; one that takes four times as long is not repeated."""
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    sizes = [s for s in EVERY if s in (("small", "medium") if arguments.quick else arguments.sizes)]
+    started = time.time()
+    chosen = [task for task in TASKS if not arguments.tasks or task.call in arguments.tasks]
+    peers = sorted({peer for task in chosen for peer in task.peers})
+    missing = {peer: reason for peer in peers if (reason := _installed(peer))}
+    jobs = [(task, size) for size in sizes for task in chosen if size in task.sizes]
+    runs: list[Run] = []
+    for number, (task, size) in enumerate(jobs, 1):
+        print(f"[{number}/{len(jobs)}] {SIZES[size].title}  {task.title}", flush=True)
+        runs.append(compare(task, size, missing, runs, arguments.cap))
+    for name in ALONE:
+        for size in (s for s in sizes if s != "small"):
+            if not arguments.tasks or name in arguments.tasks:
+                print(f"[ours] {SIZES[size].title}  {name}", flush=True)
+                own = job("ours", name, size, arguments.cap)
+                runs.append(Run(Task(name, name, ()), size, {"mtvp_eval": own}))
+    whole = not arguments.tasks and not arguments.quick and sizes == list(EVERY)
+    others = [] if arguments.tasks else [_script(name) for name in _scripts(whole)]
+    text = tables(runs, peers)
+    if whole:
+        (HERE / "README.md").write_text(page(text, others, time.time() - started), encoding="utf-8")
+    print("\n".join([text, *others]))
+    print(f"{(time.time() - started) / 60:.1f} minutes" + ("; benchmarks/README.md written" if whole else ""))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="the two smaller sizes; nothing is written")
+    parser.add_argument("--sizes", nargs="+", choices=EVERY, default=list(EVERY))
+    parser.add_argument("--tasks", nargs="+", choices=[*(task.call for task in TASKS), *ALONE], default=[])
+    parser.add_argument("--cap", type=float, default=8.0, metavar="GIB", help="memory of one job (default 8)")
+    return parser
+
+
+def _installed(peer: str) -> str | None:
+    if python_of(peer) is None:
+        print(f"making the environment of {LABELS[peer]} ...", flush=True)
+    return install(peer)
+
+
+def compare(task: Task, size: str, missing: dict[str, str], before: list[Run], cap: float) -> Run:
+    """Run a task by everybody, ours before and after the peers, so that a busy machine slows all alike."""
+    ours = job("ours", task.call, size, cap)
+    found = {LABELS["ours"]: ours}
+    for peer in task.peers:
+        calls = [task.call, *([task.also[peer]] if peer in task.also else [])]
+        for call in calls:
+            label = LABELS[peer] + (" by hand" if call != task.call else "")
+            smaller = [r.found[label] for r in before if r.task is task and label in r.found]
+            if peer in missing:
+                found[label] = {"error": missing[peer]}
+            elif any(each.get("stopped") for each in smaller):
+                found[label] = {"error": "not tried: stopped at a smaller size", "stopped": True}
+            else:
+                found[label] = job(peer, call, size, cap)
+            print(f"    {label}: {_said(found[label])}", flush=True)
+    again = job("ours", task.call, size, cap)
+    if "warm" in ours and "warm" in again:
+        for key in ("warm", "processor"):
+            ours[key] = ours[key] + again[key]
+        ours["first"], ours["peak"] = min(ours["first"], again["first"]), max(ours["peak"], again["peak"])
+    print(f"    {LABELS['ours']}: {_said(ours)}", flush=True)
+    return Run(task, size, found)
+
+
+def _said(result: dict) -> str:
+    if "error" in result:
+        return result["error"]
+    return f"{statistics.median(result['warm']):.4g} s warm, {result['first']:.3g} s first, {result['peak']:.0f} MiB"
+
+
+def job(who: str, call: str, size: str, cap: float) -> dict:
+    """Run one job in its own process on one core, and stop it when it takes too long or too much memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "result.json"
+        command = [
+            str(python_of(who)),
+            str(HERE / "worker.py"),
+            who,
+            call,
+            str(write(size)),
+            str(REPEAT[size]),
+            str(out),
+        ]
+        process = subprocess.Popen(
+            command, env=settings(), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            preexec_fn=_one_core if hasattr(os, "sched_setaffinity") else None,
+        )  # fmt: skip
+        limit = time.monotonic() + SECONDS[size]
+        while process.poll() is None:
+            over = resident(process.pid) > cap
+            if over or time.monotonic() > limit:
+                process.kill()
+                process.wait()
+                return {"error": f"more than {cap:g} GiB" if over else f"more than {SECONDS[size]} s", "stopped": True}
+            time.sleep(0.02)
+        if out.exists():
+            return json.loads(out.read_text())
+        return {"error": f"the process ended with code {process.returncode}", "stopped": True}
+
+
+def _one_core() -> None:
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def resident(pid: int) -> float:
+    """GiB of a process now; 0 where the system does not say."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS")) / 2**20
+    except (OSError, StopIteration):
+        return 0.0
+
+
+def _scripts(whole: bool) -> list[str]:
+    return ["bench_import", "bench_replay", "bench_costbenefit", "bench_evaluate", *(["bench_report"] if whole else [])]
+
+
+def _script(name: str) -> str:
+    """Return what another benchmark prints."""
+    print(f"[{name}]", flush=True)
+    done = subprocess.run(
+        [sys.executable, str(HERE / f"{name}.py")], env=settings(), capture_output=True, text=True, check=False
+    )
+    return done.stdout if not done.returncode else f"{name} failed: {done.stderr.strip().splitlines()[-1]}\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Published results of regions, read for pooling: effects, slopes and weights, and everything that does not fit."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtvp_eval.config import EvaluationConfig, config_path
+from mtvp_eval.errors import CommandError, DataError, MtvpError
+from mtvp_eval.report.results import RESULTS
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """One effect (or slope) a region brings; `df` is infinite where the normal was used, `practices` the weight."""
+
+    estimate: float
+    std_error: float
+    df: float
+    low: float
+    high: float
+    practices: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegionResults:
+    """What one region published: its question, effects by outcome, slopes by outcome and moderator."""
+
+    name: str
+    config: EvaluationConfig
+    simulated: bool
+    effects: Mapping[str, Brought]
+    slopes: Mapping[tuple[str, str], Brought]
+
+
+def read_regions(root: Path, names: Sequence[str]) -> tuple[RegionResults, ...]:
+    """Read the published results of regions; all problems of all regions are listed.
+
+    Raises
+    ------
+    CommandError
+        If fewer than two regions are named, one twice, or a question or results are not there, or questions differ.
+    DataError
+        If results cannot be read, or hold numbers that are none.
+    """
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise CommandError(f"Named more than once: {', '.join(repeated)}. A region counts once.")
+    if len(names) < 2:
+        raise CommandError(f"{len(names)} region named; pooling needs two at least, a prediction interval three.")
+    absent, unreadable, found = [], [], []
+    for name in sorted(names):
+        try:
+            config = EvaluationConfig.read(config_path(root, name))
+            content = _content(config_path(root, name).parent / RESULTS)
+            found.append(_region(name, config, content))
+        except CommandError as error:
+            absent.append(f"  {name}: {error}")
+        except MtvpError as error:
+            unreadable.append(f"  {name}: {error}")
+    if absent:
+        raise CommandError("These regions cannot be pooled:\n" + "\n".join([*absent, *unreadable]))
+    if unreadable:
+        raise DataError("These regions cannot be pooled:\n" + "\n".join(unreadable))
+    differing = _differing(found)
+    if differing:
+        raise CommandError(
+            "The regions do not answer one question:\n" + "\n".join(f"  {line}" for line in differing)
+            + "\nPool those that do, or declare the same in their evaluation.yaml and evaluate again."
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _content(path: Path) -> Mapping[str, Any]:
+    region = path.parent.name
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CommandError(f"reports/{region}/{RESULTS} is not there; `mtvp evaluate {region}` writes it.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise DataError(f"reports/{region}/{RESULTS} is no readable file of results; evaluate again.") from None
+    if not isinstance(content, dict) or not isinstance(content.get("numbers"), list):
+        raise DataError(f"reports/{region}/{RESULTS} holds no numbers; evaluate again.")
+    return content
+
+
+def _region(name: str, config: EvaluationConfig, content: Mapping[str, Any]) -> RegionResults:
+    if content.get("region") != name:
+        raise DataError(f"the results are those of region {content.get('region')}, not of {name}.")
+    if content.get("level") != config.estimation.level:
+        raise DataError(
+            f"the results are at level {content.get('level')}, the question asks for {config.estimation.level}; "
+            f"`mtvp evaluate {name}` again."
+        )
+    rows: dict[str, dict[str, Any]] = {}
+    for entry in content["numbers"]:
+        table, _, rest = str(entry.get("id", "")).partition("/")
+        row, _, column = rest.rpartition("/")
+        if table in ("pooling", "heterogeneity"):
+            rows.setdefault(f"{table}/{row}", {})[column] = entry
+    effects, slopes = {}, {}
+    for key, numbers in rows.items():
+        table, _, row = key.partition("/")
+        if "estimate" not in numbers or "std_error" not in numbers:
+            continue
+        outcome, _, moderator = row.partition(".")
+        if table == "pooling":
+            effects[outcome] = _brought(key, numbers)
+        else:
+            slopes[outcome, moderator] = _brought(key, numbers)
+    if not effects:
+        raise CommandError(
+            f"reports/{name}/{RESULTS} holds no effect to pool: made by an earlier version (`mtvp evaluate {name}` "
+            "again), or every effect is withheld or not identified by the draw."
+        )
+    return RegionResults(name, config, bool(content.get("simulated")), effects, slopes)
+
+
+def _brought(key: str, numbers: Mapping[str, Any]) -> Brought:
+    def value(column: str, otherwise: float) -> float:
+        given = numbers[column]["value"] if column in numbers else otherwise
+        if isinstance(given, bool) or not isinstance(given, (int, float)) or math.isnan(given):
+            raise DataError(f"{key}/{column} is no number; evaluate again.")
+        return float(given)
+
+    low, high = numbers["estimate"].get("interval") or (math.nan, math.nan)
+    made = Brought(
+        value("estimate", math.nan), value("std_error", math.nan), value("df", math.inf), float(low), float(high),
+        value("practices", 1.0), str(numbers["estimate"].get("unit", "")),
+    )  # fmt: skip
+    if not (math.isfinite(made.estimate) and 0 < made.std_error < math.inf and made.df > 0 and made.practices > 0):
+        raise DataError(f"{key} has no finite estimate with a positive error, degrees of freedom and weight.")
+    return made
+
+
+def _differing(regions: Sequence[RegionResults]) -> list[str]:
+    """Say in which answers to the same question the regions differ."""
+    asked = {
+        "programme": {r.name: r.config.programme for r in regions},
+        "primary outcome": {r.name: r.config.outcomes.primary for r in regions},
+        "level": {r.name: f"{r.config.estimation.level:g}" for r in regions},
+        "moderators": {r.name: ", ".join(r.config.estimation.moderators) or "none" for r in regions},
+        "simulated": {r.name: "yes" if r.simulated else "no" for r in regions},
+    }
+    for outcome in sorted({name for r in regions for name in r.effects}):
+        asked[f"unit of {outcome}"] = {r.name: r.effects[outcome].unit for r in regions if outcome in r.effects}
+    return [
+        f"{what}: " + "; ".join(f"{answer} ({', '.join(n for n, a in given.items() if a == answer)})" for answer in
+                                dict.fromkeys(given.values()))
+        for what, given in asked.items()
+        if len(set(given.values())) > 1
+    ]  # fmt: skip

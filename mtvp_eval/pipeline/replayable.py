@@ -1,0 +1,21 @@
+"""The declared draw of a linked region, ready for replay: what power and interference both start from."""
+
+from __future__ import annotations
+
+from mtvp_eval.config import EvaluationConfig
+from mtvp_eval.data.link import Linked
+from mtvp_eval.dictionary.schema import Programme
+from mtvp_eval.pipeline.draw import declared_rule
+from mtvp_eval.planning.region_draw import RegionDraw, first_round, region_draw
+
+
+def replayable_draw(linked: Linked, programme: Programme, config: EvaluationConfig) -> RegionDraw:
+    """Return the declared draw of a region; no outcome and no result of a round is used.
+
+    Raises
+    ------
+    DesignError
+        If nobody applied for a capped round, or the rule does not cover the applications.
+    """
+    first = first_round(linked.history, programme)
+    return region_draw(linked.history, declared_rule(config.draw, programme, first, first + 2), programme)

@@ -1,0 +1,130 @@
+"""Intervals of everything uncertain: exact without other inputs, equal to joint draws with them, wide as declared."""
+
+import numpy as np
+import pytest
+
+from mtvp_eval.costbenefit.discounting import DiscountProfile
+from mtvp_eval.costbenefit.effects import EffectKey, totals
+from mtvp_eval.costbenefit.joint_draws import joint_draws
+from mtvp_eval.costbenefit.joint_interval import JointTotal, Uncertain
+from mtvp_eval.costbenefit.ledger_reader import read_ledger
+from mtvp_eval.costbenefit.net_benefit import net_benefit
+from mtvp_eval.costbenefit.parties import Horizon, Party, Perspective
+from mtvp_eval.costbenefit.scenario import read_scenario
+from mtvp_eval.costbenefit.spread import Dependence, Spread, read_spread
+from mtvp_eval.errors import LedgerError
+
+WIDE = Spread(
+    price={"fee": 0.2, "hospital": 0.1},
+    cashable={"hospital": 0.15},
+    avoidable={"hospital": 0.15},
+    lag={"hospital": [0.5, 0.5]},
+    decay=(0.2, 0.1),
+    uptake=0.1,
+)
+
+
+@pytest.fixture
+def result(document, price_table):
+    document["lines"][0]["price_payer"] = {"item": "mtvp_fee", "issue": 2023}
+    document["lines"][1] |= {
+        "cashable": {"before": 0.5, "after": 1, "lag_years": 1}, "avoidable": 0.35, "spread": {"cashable": 0.15},
+    }  # fmt: skip
+    settings = {
+        "first_year": 2023, "patient_years": [1000.0, 1000.0, 1000.0], "observed_years": 1, "price_year": 2023,
+        "discount": "zin2024", "persistence": {"geometric": 0.2},
+    }  # fmt: skip
+    scenario = read_scenario(settings, {"zin2024": DiscountProfile("zin2024", 0.03, 0.015)}, price_table)
+    effects = totals([EffectKey("cost_hospital", "euro", 2023, 2023, 1000.0)], [-15_000.0], [[4e6]], df=8.0)
+    return net_benefit(read_ledger(document), effects, price_table, scenario)
+
+
+@pytest.mark.parametrize("horizon", list(Horizon))
+@pytest.mark.parametrize("whose", [*Perspective, Party.HOSPITAL, Party.GP_PRACTICE])
+def test_without_other_inputs_it_is_the_interval_of_the_effects(result, whose, horizon):
+    exact, joint = result.total(whose, horizon), Uncertain.of(result, Spread(), 1).total(whose, horizon)
+    assert len(joint.location) == 1
+    # the quantile is found to 1e-12 of its range, amounts are sums of a few rounded products
+    assert joint.interval() == pytest.approx(exact.interval(), rel=1e-9)
+    assert joint.probability_positive() == pytest.approx(exact.probability_positive(), abs=1e-12)
+
+
+def test_the_fee_that_breaks_even_agrees_with_the_closed_form(result):
+    exact, joint = result.break_even_tariff(), Uncertain.of(result, Spread(), 1).break_even_tariff()
+    assert joint.interval() == pytest.approx(exact.interval(), rel=1e-9)
+
+
+@pytest.mark.parametrize("horizon", list(Horizon))
+def test_it_is_the_distribution_of_joint_draws_of_everything(result, horizon):
+    weights = result.scenario.factors() * (result.scenario.observed if horizon is Horizon.OBSERVED else 1.0)
+    mixed = Uncertain.of(result, WIDE, 2).total(Perspective.INSURER, horizon)
+    drawn = joint_draws(result, WIDE, 40_000, np.random.default_rng(3))
+    value = drawn.present_value(weights)[:, list(Party).index(Party.INSURER)]
+    for level in (0.5, 0.95):
+        low, high = mixed.interval(level)
+        # four Monte Carlo errors of a share from 40,000 draws, and as much again for the 2,000 of the mixture
+        error = 4 * np.sqrt(level * (1 - level) / 40_000) + 4 * np.sqrt(level * (1 - level) / 2_000)
+        assert ((value > low) & (value < high)).mean() == pytest.approx(level, abs=error)
+    assert mixed.probability_positive() == pytest.approx((value > 0).mean(), abs=0.02)
+
+
+def test_the_variance_is_that_of_effect_price_and_share_together(result):
+    spread = Spread(price={"fee": 0.2}, cashable={"hospital": 0.2}, dependence=Dependence.INDEPENDENT)
+    total = Uncertain.of(result, spread, 4).total(Perspective.INSURER)
+    # price (.2 x 11,520)^2 + share (.2 x 15,000)^2 + effect 4e6 (.5^2 + .2^2); 3 %: the chance correlation of two
+    # stratified inputs over 2,000 draws is below .07, and its term is 2 x .07 x .2 x 11,520 x .2 x 15,000
+    exact = (0.2 * 11_520) ** 2 + (0.2 * 15_000) ** 2 + 4e6 * (0.5**2 + 0.2**2)
+    assert total.sd**2 == pytest.approx(exact, rel=0.06)
+    assert total.location.mean() == pytest.approx(result.total(Perspective.INSURER).mean, rel=1e-3)
+
+
+def test_amounts_that_rise_together_widen_the_interval(document, make_line, price_table):
+    document["lines"][0]["price_payer"] = {"item": "mtvp_fee", "issue": 2023}
+    document["lines"].append(
+        make_line(
+            id="support", receiver="rho", sector="organisation", quantity_source="input", quantity=1, cashable=None,
+            unit="patient_year", overlap_group="support", evidence="assumed",
+            price_payer={"value": 11.52, "price_year": 2023, "source": "test", "evidence": "assumed"},
+        )
+    )  # fmt: skip
+    settings = {"first_year": 2023, "patient_years": [1000.0], "price_year": 2023, "discount": "none"}
+    scenario = read_scenario(settings, {"none": DiscountProfile("none", 0.0, 0.0)}, price_table)
+    effects = totals([EffectKey("cost_hospital", "euro", 2023, 2023, 1000.0)], [0.0], [[0.0]])
+    made = net_benefit(read_ledger(document), effects, price_table, scenario)
+    both = {"fee": 0.1, "support": 0.1}
+    apart, together = (
+        Uncertain.of(made, Spread(price=both, dependence=how), 5).total(Perspective.INSURER).sd
+        for how in (Dependence.INDEPENDENT, Dependence.COMMON)
+    )
+    assert together == pytest.approx(0.1 * 2 * 11_520, rel=2e-3)
+    assert apart == pytest.approx(0.1 * np.sqrt(2) * 11_520, rel=0.04)  # chance correlation below .07
+
+
+def test_a_certain_amount_has_no_width():
+    assert JointTotal(np.full(3, 5.0), np.zeros(3), np.inf, np.zeros((3, 1))).interval() == (5.0, 5.0)
+    assert JointTotal(np.zeros(1), np.zeros(1), np.inf, np.zeros((1, 1))).probability_positive() == 0.5
+
+
+def test_expected_loss_against_brute_force(result):
+    total = Uncertain.of(result, Spread(cashable={"hospital": 0.15}), 6).total(Perspective.INSURER)
+    z = np.random.default_rng(7).standard_normal((400, len(total.location)))
+    value = total.location + z * total.scale
+    brute = np.maximum(value, 0.0).mean() - max(value.mean(), 0.0)
+    assert total.expected_loss() == pytest.approx(brute, rel=0.02)  # four Monte Carlo errors of 800,000 draws
+
+
+def test_a_line_declares_its_spread_and_the_question_has_the_last_word(result):
+    assert read_spread({}, result.ledger).cashable == {"hospital": 0.15}
+    assert read_spread({"cashable": {"hospital": 0.1}}, result.ledger).cashable == {"hospital": 0.1}
+    assert read_spread({"cashable": {"hospital": 0}}, result.ledger).n_inputs == 0
+    assert read_spread({}, result.ledger).dependence is Dependence.COMMON
+    with pytest.raises(LedgerError, match="dependence: must be one of common, independent"):
+        read_spread({"dependence": "none"}, result.ledger)
+
+
+def test_a_bad_spread_of_a_line_is_said_with_its_line(document):
+    document["lines"][1]["spread"] = {"cashabel": 0.1, "price": -1}
+    with pytest.raises(LedgerError) as error:
+        read_ledger(document)
+    for part in ("line hospital.spread: unknown key cashabel", "line hospital.spread.price: must be a number"):
+        assert part in str(error.value)

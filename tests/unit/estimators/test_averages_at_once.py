@@ -1,0 +1,93 @@
+"""Averages that methods form themselves equal the averages of their cells; closed forms equal the regression."""
+
+import numpy as np
+import pytest
+
+from mtvp_eval.data.panel import Panel
+from mtvp_eval.design.staggered import BasePeriod, Comparison, StaggeredDesign
+from mtvp_eval.errors import NotIdentifiedError
+from mtvp_eval.estimands import aggregate as means
+from mtvp_eval.estimands.estimand import Weighting
+from mtvp_eval.estimators import callaway_santanna, etwfe, imputation, sun_abraham, two_stage
+from mtvp_eval.estimators.aggregation import aggregate
+from mtvp_eval.estimators.saturated import saturated_cells
+from mtvp_eval.estimators.sun_abraham import against_last
+
+METHODS = (callaway_santanna, sun_abraham, imputation, two_stage, etwfe)
+
+
+def panel(gaps: float, n: int = 60, T: int = 7, *, everybody: bool = False) -> Panel:
+    rng = np.random.default_rng(5)
+    y = rng.normal(size=(n, 1)) + rng.normal(size=(n, T)).cumsum(axis=1)
+    y[rng.random((n, T)) < gaps] = np.nan
+    entry = np.repeat([3, 4, 6, 7 if everybody else 99], n // 4)
+    return Panel(
+        np.arange(n).astype(object), tuple("1234567"), np.arange(1, T + 1), {"y": y}, rng.uniform(1, 3, n),
+        baseline={"x": rng.normal(size=n)}, entry=entry,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("weighting", list(Weighting))
+@pytest.mark.parametrize("covariates", [(), ("x",)])
+@pytest.mark.parametrize("gaps", [0.0, 0.05])
+@pytest.mark.parametrize("method", METHODS)
+def test_averages_at_once_equal_averages_of_cells(method, gaps, covariates, weighting):
+    data = panel(gaps)
+    design = StaggeredDesign.from_panel(data)
+    cells = method(data, design, "y", covariates=covariates, weighting=weighting)
+    inside = {(k.cohort, k.period) for k in cells.index}
+    base = BasePeriod.VARYING if method is callaway_santanna else BasePeriod.UNIVERSAL
+    asked = [
+        *means.event_study(design, weighting, base, within=inside), means.overall(design, weighting, inside),
+        *means.by_cohort(design, weighting, inside), means.overall_event(design, weighting, inside),
+    ]  # fmt: skip
+    expected = aggregate(cells, design, asked)
+    found = method(data, design, "y", covariates=covariates, weighting=weighting, estimands=asked)
+    assert found.index == expected.index
+    assert found.no_error == expected.no_error
+    np.testing.assert_allclose(found.estimate, expected.estimate, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.influence, expected.influence, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(found.covariance(), expected.covariance(), rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_average_of_a_cell_not_estimated_is_refused(method):
+    data = panel(0.0)
+    design = StaggeredDesign.from_panel(data)
+    asked = [means.overall(design, Weighting.PATIENT)]
+    with pytest.raises(NotIdentifiedError, match="not estimated"):
+        method(data, design, "y", weighting=Weighting.PRACTICE, estimands=asked)
+
+
+@pytest.mark.parametrize("weighting", list(Weighting))
+@pytest.mark.parametrize("everybody", [False, True])
+def test_sun_abraham_in_closed_form_equals_the_regression(everybody, weighting):
+    data = panel(0.0, everybody=everybody)
+    last = against_last(StaggeredDesign.from_panel(data))
+    cells = last.identified_cells(BasePeriod.UNIVERSAL)
+    expected = saturated_cells(
+        data, last, "y", cells, covariates=(), weighting=weighting, interact=False, method="Sun-Abraham"
+    )
+    found = sun_abraham(data, StaggeredDesign.from_panel(data), "y", weighting=weighting)
+    assert found.index == expected.index
+    assert found.regression == expected.regression
+    assert found.no_error == expected.no_error
+    np.testing.assert_allclose(found.estimate, expected.estimate, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.influence, expected.influence, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("comparison", list(Comparison))
+@pytest.mark.parametrize("base", list(BasePeriod))
+@pytest.mark.parametrize("anticipation", [0, 1])
+@pytest.mark.parametrize("entry", [[3, 4, 6, 99], [3, 4, 6, 7], [4, 5, 5, 9]])
+def test_tables_of_cells_equal_the_rule_cell_by_cell(entry, anticipation, base, comparison):
+    clock = np.array([1, 2, 4, 5, 6, 7])
+    design = StaggeredDesign(np.array(list("abcd"), dtype=object), np.array(entry), clock, comparison, anticipation)
+    cells = [(int(g), int(t)) for g in design.cohorts[:-1] for t in clock]
+    starts = [design.base_period(g, t, base) for g, t in cells]
+    places = design.base_places(cells, base)
+    assert [None if k < 0 else int(clock[k]) for k in places] == starts
+    compared = [design.comparison_cohorts(g, t, base).tolist() for g, t in cells]
+    assert design.comparisons(cells, base).tolist() == compared
+    kept = [c for c, s, who in zip(cells, starts, compared, strict=True) if s != c[1] and any(who)]
+    assert list(design.identified_cells(base)) == kept
