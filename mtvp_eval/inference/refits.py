@@ -14,6 +14,7 @@ from mtvp_eval.design.rules import NOT_STARTED
 from mtvp_eval.design.staggered import StaggeredDesign
 from mtvp_eval.errors import EstimationError, MtvpError
 from mtvp_eval.estimators import registry
+from mtvp_eval.estimators.method import Choices
 from mtvp_eval.estimators.results import EffectKey
 from mtvp_eval.inference.randomization import replay_estimator
 from mtvp_eval.inference.replay import DrawnRegion, ReplayedStatistics
@@ -28,7 +29,7 @@ def replay_method(
     estimands: Sequence[str],
     rng: np.random.Generator,
     draws: int,
-    choices: registry.Choices | None = None,
+    choices: Choices | None = None,
 ) -> ReplayedStatistics:
     """Replay a registered method on several outcomes; give the result to `randomization_test`.
 
@@ -65,7 +66,7 @@ def replay_method(
     >>> seen.names, seen.estimate.round(6).tolist(), seen.replayed.shape
     (('y/overall',), [[3.0]], (19, 1, 1))
     """
-    asked = choices or registry.Choices()
+    asked = choices or Choices()
     recorded = np.full(panel.n_units, NEVER, dtype=np.int64) if panel.entry is None else panel.entry
 
     def fit(cohort: IntArray) -> dict[EffectKey, tuple[float, float]]:
