@@ -81,7 +81,7 @@ def per_quarter(inputs: ReportInputs, language: str) -> ReportTable:
         frame["itt_error"] = frame["itt_error"].astype(float)
     shape = [term("ratio_shape", str(s), language) if s == s else "" for s in frame.get("shape", frame["note"])]
     frame = frame.assign(shape_text=shape)
-    columns = (
+    columns: tuple[Column, ...] = (
         column("title", language, label="outcome"),
         column("unit_text", language, label="unit"),
         Column(
