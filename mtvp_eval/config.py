@@ -20,7 +20,10 @@ COVARIATES = ("log_list_size", "deprivation", "opslag_share", "urbanicity")
 
 @dataclass(frozen=True, slots=True)
 class DrawChoices:
-    """The declared rule of the draw, with the document that says so; nothing of it is guessed."""
+    """The declared rule of the draw, with the document that says so; nothing of it is guessed.
+
+    `reacted` says that applications or withdrawals reacted to earlier draws, so that rounds are tested one by one.
+    """
 
     rollover: str
     misfit: str
@@ -28,6 +31,7 @@ class DrawChoices:
     oversize: str | None
     document: str
     dated: str
+    reacted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +209,7 @@ def _draw(settings: Settings) -> DrawChoices:
         oversize=settings.text("oversize", None, choices=("waits", "alone", "outside")),
         document=settings.text("document"),
         dated=str(settings.date("dated")),
+        reacted=settings.flag("reacted", False),
     )
 
 
@@ -253,9 +258,7 @@ def _looks(settings: Settings) -> LookChoices:
     if planned is not None and taken is None:
         settings.note("planned needs taken: which of the planned looks this is")
     elif planned is not None and taken is not None and taken > planned:
-        settings.note(
-            f"this is look {taken}, but {planned} were planned; a look that was not planned cannot be paid for"
-        )
+        settings.note(f"this is look {taken}, but {planned} were planned; leave planned out, then nothing is adjusted")
     return LookChoices(taken, planned)
 
 

@@ -38,11 +38,13 @@ class LotteryDesign:
     rule : the rule of the draw, or None where it is not declared.
     no_lottery : (n,) True where everybody who applied could start (an undersubscribed round is no lottery).
     entry_probability : (n, T + 1) replayed chance of each entry, never last; None until replayed.
+    applied : (n,) round of first application, or None where all applied at once.
 
     Raises
     ------
     DesignError
-        If a shape does not fit the number of units.
+        If a shape does not fit the number of units, or a block mixes application rounds: whoever applied later could
+        not start earlier, and first applicants need not be like later ones.
 
     Example
     -------
@@ -58,6 +60,7 @@ class LotteryDesign:
     rule: DrawRule | None = None
     no_lottery: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     entry_probability: FloatArray | None = None
+    applied: IntArray | None = None
     drawn: tuple[Block, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,8 +69,12 @@ class LotteryDesign:
         lengths = {len(self.block), len(self.drawn_entry), len(no_lottery)}
         if self.entry_probability is not None:
             lengths.add(len(self.entry_probability))
+        if self.applied is not None:
+            lengths.add(len(self.applied))
         if lengths != {n}:
             raise DesignError(f"The draw describes {sorted(lengths)} units, the design holds {n}.")
+        if self.applied is not None:
+            self._refuse_mixed_rounds(self.applied)
         drawn_entry = np.asarray(self.drawn_entry, dtype=np.int64)
         for name, value in (
             ("block", frozen(np.asarray(self.block, dtype=object))),
@@ -133,8 +140,19 @@ class LotteryDesign:
         chance = self.entry_probability
         return LotteryDesign(
             self.staggered.restrict(keep), self.block[keep], self.drawn_entry[keep], self.rule, self.no_lottery[keep],
-            None if chance is None else chance[keep],
+            None if chance is None else chance[keep], None if self.applied is None else self.applied[keep],
         )  # fmt: skip
+
+    def _refuse_mixed_rounds(self, applied: IntArray) -> None:
+        rounds: dict[Any, set[int]] = {}
+        for label, number in zip(self.block.tolist(), applied.tolist(), strict=True):
+            rounds.setdefault(label, set()).add(number)
+        mixed = sum(len(seen) > 1 for seen in rounds.values())
+        if mixed:
+            raise DesignError(
+                f"{mixed} of {len(rounds)} blocks mix application rounds. Units that applied later could not start "
+                "earlier, so the draw does not compare them: make one block of each region and application round."
+            )
 
     def _drawn_blocks(self) -> Iterator[Block]:
         whole = self.staggered

@@ -81,6 +81,7 @@ def lottery_design(linked: Linked, design: StaggeredDesign, draw: DrawEvidence |
     return LotteryDesign(
         design, linked.block[of_unit], history.drawn[of_unit], None if draw is None else draw.rule,
         never_at_stake[of_unit], None if draw is None else draw.entry_probability(of_unit, design.clock),
+        history.applied[of_unit],
     )  # fmt: skip
 
 

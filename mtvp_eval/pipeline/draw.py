@@ -14,11 +14,11 @@ from mtvp_eval.clock import NEVER
 from mtvp_eval.config import DrawChoices
 from mtvp_eval.data.extracts import Extract
 from mtvp_eval.data.history import History
+from mtvp_eval.design.assignment import AssignmentUnits, assignment_units
 from mtvp_eval.design.probabilities import EntryProbabilities, entry_probabilities
 from mtvp_eval.design.record import Finding, RecordCheck, check_record, round_facts
 from mtvp_eval.design.rules import (
     NOT_STARTED,
-    Applications,
     Cap,
     DrawRule,
     FinalRound,
@@ -26,9 +26,9 @@ from mtvp_eval.design.rules import (
     Oversize,
     Rollover,
 )
-from mtvp_eval.dictionary.constraints import missing
 from mtvp_eval.dictionary.schema import Programme
 from mtvp_eval.errors import DesignError
+from mtvp_eval.inference.conditional import round_given_history
 from mtvp_eval.inference.integrity import (
     ApplicantRow,
     BalanceTest,
@@ -54,7 +54,8 @@ class DrawEvidence:
     -1 for those that did not apply in time. `readings` are the rules to replay: the declared one, or every reading
     that could have produced the record where the rule is not documented or the record contradicts it. `findings` are
     what contradicts the declaration or the record itself, `notes` what is merely to be known. `balance` is None, with
-    the reason in `no_balance`, where it cannot be tested.
+    the reason in `no_balance`, where it cannot be tested. `orders` are those recorded, None where they are not
+    complete. Where applications `reacted` to earlier draws, only the first round is compared with replays.
     """
 
     rule: DrawRule
@@ -72,6 +73,8 @@ class DrawEvidence:
     applicants: tuple[ApplicantRow, ...]
     balance: BalanceTest | None
     no_balance: str = ""
+    orders: tuple[IntArray, ...] | None = None
+    reacted: bool = False
 
     def entry_probability(self, members: IntArray, clock: IntArray) -> FloatArray:
         """Return (n, T + 1) chances to enter in each period of a clock (T,), of practices (n,) of the history.
@@ -130,83 +133,42 @@ def draw_evidence(
         return None
     first = history.first_round
     rule = declared_rule(choices, programme, first, int(history.last_round[history.has_round].max()))
-    units = _units(history, first, rule)
-    by_practice = rule.cap is Cap.PRACTICES
-    total = len(set(history.unit.tolist())) if by_practice else int(np.rint(history.reference_list).sum())
-    applications = Applications(units.size, units.applied, total, units.withdrawn, units.priority)
-    region = DrawnRegion(applications, rule, units.cohort, np.arange(applications.n))
-    orders = _orders(rounds, history, units.member, region)
-    check = check_record(applications, rule, units.cohort, orders)
+    recorded = _recorded(history, programme, first, rule)
+    applications, member = recorded.units.applications, recorded.units.member
+    region = DrawnRegion(applications, rule, recorded.cohort, np.arange(applications.n))
+    orders = _orders(rounds, history, member, region)
+    check = check_record(applications, rule, recorded.cohort, orders)
     rng = np.random.default_rng(seed)
     chances = entry_probabilities(applications, rule, rng)
     others = int((~history.has_applied & history.consent).sum()) if never_applied_compare else 0
     covariates = _covariates(history, practices)
-    balance, no_balance = _balance(region, covariates, units.member, rng)
-    broken, notes = _findings(history, units, region, check, chances)
+    balance, no_balance = _balance(region, covariates, member, rng, choices.reacted)
+    broken, notes = _findings(history, recorded, region, check, chances)
     return DrawEvidence(
-        rule, region, history.practice_ids, units.member, first, check, _readings(rule, check),
-        (*check.broken, *broken), (*check.notes, *notes), chances, cohort_sizes(region, rng),
+        rule, region, history.practice_ids, member, first, check, _readings(rule, check),
+        (*check.broken, *broken), (*check.notes, *notes), chances, _sizes(region, rng, choices.reacted),
         identification_table(region, chances, rule.capped_rounds, others),
         describe_applicants(np.stack(list(covariates.values()), axis=1), list(covariates), history.has_applied),
-        balance, no_balance,
+        balance, no_balance, None if orders is None else tuple(orders), choices.reacted,
     )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Units:
-    """Units of assignment that applied in time: one row each; `apart` units whose members were drawn apart."""
+class _Recorded:
+    """Units of assignment with the round each was drawn in (n,); `apart` units whose members were drawn apart."""
 
-    member: IntArray  # (N,) row of each practice, -1 if it did not apply in time
-    size: IntArray
-    applied: IntArray
-    withdrawn: IntArray
-    priority: IntArray | None
+    units: AssignmentUnits
     cohort: IntArray
     apart: int
-    late: int
 
 
-def _units(history: History, first: int, rule: DrawRule) -> _Units:
+def _recorded(history: History, programme: Programme, first: int, rule: DrawRule) -> _Recorded:
     last = rule.open_round or rule.capped_rounds
-    applied = np.where(history.has_applied, np.maximum(history.applied - first + 1, 1), NEVER)
-    late = history.has_applied & (applied > last)
-    here = np.flatnonzero(history.has_applied & ~late)
-    if not len(here):
-        raise DesignError("Nobody applied before the last round of the draw. Complete applications.csv.")
-    names: dict[object, int] = {}
-    row = np.array([names.setdefault(unit, len(names)) for unit in history.unit[here].tolist()], dtype=np.int64)
-    member = np.full(len(history.practice_ids), -1, dtype=np.int64)
-    member[here] = row
-    n = len(names)
-    drawn = np.where(history.was_drawn, history.drawn - first + 1, NEVER)[here]
-    gone = np.where(history.withdrawn == NEVER, NEVER, np.maximum(history.withdrawn - first + 1, 1))[here]
-    earliest, latest = _earliest(row, drawn, n), -_earliest(row, -drawn, n)
-    classes = history.priority[here]
-    cohort = np.where(earliest > last, NOT_STARTED, earliest)
-    withdrawn = -_earliest(row, -gone, n)
-    return _Units(
-        member,
-        np.rint(np.bincount(row, history.reference_list[here], n)).astype(np.int64),
-        _earliest(row, applied[here], n),
-        np.where(withdrawn > last, NEVER, withdrawn),
-        None if missing(classes).all() else _earliest(row, _ranks(classes), n),
-        cohort.astype(np.int64),
-        int((earliest != latest).sum()),
-        int(late.sum()),
-    )
-
-
-def _earliest(row: IntArray, value: IntArray, n: int) -> IntArray:
-    found = np.full(n, NEVER, dtype=np.int64)
-    np.minimum.at(found, row, value)
-    return found
-
-
-def _ranks(classes: ObjectArray) -> IntArray:
-    """Number priority classes in the order of their names; those without one go last."""
-    none = missing(classes)
-    names = {name: k for k, name in enumerate(sorted({str(c) for c in classes[~none]}))}
-    return np.array([len(names) if gap else names[str(c)] for c, gap in zip(classes, none, strict=True)], np.int64)
+    units = assignment_units(history, rule, first, last, cap_base=programme.cap_base)
+    drawn = np.where(history.was_drawn, history.drawn - first + 1, NEVER)
+    earliest, latest = units.earliest(drawn), -units.earliest(-drawn)
+    cohort = np.where(earliest > last, NOT_STARTED, earliest).astype(np.int64)
+    return _Recorded(units, cohort, int((earliest != latest).sum()))
 
 
 def _orders(rounds: Extract, history: History, member: IntArray, region: DrawnRegion) -> list[IntArray] | None:
@@ -255,15 +217,26 @@ def _covariates(history: History, practices: Extract) -> Mapping[str, FloatArray
 
 
 def _balance(
-    region: DrawnRegion, covariates: Mapping[str, FloatArray], member: IntArray, rng: np.random.Generator
-) -> tuple[BalanceTest | None, str]:
-    """Test balance of the units' means; a covariate that does not vary inside blocks is left out."""
+    region: DrawnRegion, covariates: Mapping[str, FloatArray], member: IntArray, rng: np.random.Generator,
+    reacted: bool,
+) -> tuple[BalanceTest | None, str]:  # fmt: skip
+    """Test balance of the units' means; a covariate that does not vary inside blocks is left out.
+
+    Where applications reacted to draws only the first round is a lottery that replays can repeat.
+    """
     inside = member >= 0
     count = np.bincount(member[inside], minlength=region.applications.n)
     x = {
         name: np.bincount(member[inside], values[inside], region.applications.n) / count
         for name, values in covariates.items()
     }
+    if reacted:
+        try:
+            region, here = round_given_history(region, 1)
+        except DesignError as error:
+            return None, str(error)
+        region = replace(region, rows=np.arange(len(here)))
+        x = {name: values[here] for name, values in x.items()}
     block = region.applications.block
     varies = [name for name in x if any(np.ptp(x[name][block == b]) > 0 for b in np.unique(block))]
     if not varies:
@@ -271,8 +244,17 @@ def _balance(
     return balance_test([region], np.stack([x[name] for name in varies], axis=1), varies, rng), ""
 
 
+def _sizes(region: DrawnRegion, rng: np.random.Generator, reacted: bool) -> tuple[CohortSizeRow, ...]:
+    """Compare the rounds with replays; after the first one nothing is expected where applications reacted to draws."""
+    rows = cohort_sizes(region, rng)
+    if not reacted:
+        return rows
+    rest = (replace(row, expected=np.nan, expected_patients=np.nan, p_value=np.nan) for row in rows[1:])
+    return (rows[0], *rest)
+
+
 def _findings(
-    history: History, units: _Units, region: DrawnRegion, check: RecordCheck, chances: EntryProbabilities
+    history: History, recorded: _Recorded, region: DrawnRegion, check: RecordCheck, chances: EntryProbabilities
 ) -> tuple[list[Finding], list[Finding]]:
     """Return what the rounds' table contradicts beside the rule, and what limits the comparisons."""
     broken, notes = [], []
@@ -280,10 +262,11 @@ def _findings(
     assert rule is not None
     if not check.declared_holds:
         broken.append(Finding(0, region.applications.n, "the declared reading could not have produced this record"))
-    if units.apart:
-        broken.append(Finding(0, units.apart, "members of one unit of assignment were drawn in different rounds"))
+    member, late = recorded.units.member, recorded.units.late
+    if recorded.apart:
+        broken.append(Finding(0, recorded.apart, "members of one unit of assignment were drawn in different rounds"))
     for number in range(1, rule.capped_rounds + 1):
-        free = _of_units(units.member, history.no_lottery) & (cohort == number)
+        free = _of_units(member, history.no_lottery) & (cohort == number)
         decided = bool(check.facts.lottery[0, number - 1])
         if decided and free.any():
             broken.append(Finding(number, int(free.sum()), "recorded as needing no lottery, yet the cap was exceeded"))
@@ -301,8 +284,8 @@ def _findings(
     rare = (chances.probability[np.arange(len(cohort)), cohort] < 0.01) & (cohort != NOT_STARTED)
     if rare.any():
         notes.append(Finding(0, int(rare.sum()), "units whose chance of the round they started in was below 1 in 100"))
-    if units.late:
-        notes.append(Finding(0, units.late, "applied after the last round: no part of this draw"))
+    if late:
+        notes.append(Finding(0, late, "applied after the last round: no part of this draw"))
     return broken, notes
 
 

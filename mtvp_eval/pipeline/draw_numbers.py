@@ -8,10 +8,13 @@ import numpy as np
 
 from mtvp_eval.arrays import FloatArray, IntArray
 from mtvp_eval.clock import NEVER
+from mtvp_eval.config import EvaluationConfig
 from mtvp_eval.data.panel import Panel
+from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.design.staggered import Cell
-from mtvp_eval.errors import EstimationError
-from mtvp_eval.estimators.lottery_default import BEFORE
+from mtvp_eval.errors import EstimationError, NotIdentifiedError
+from mtvp_eval.estimands.aggregate import overall
+from mtvp_eval.estimators.lottery_default import BEFORE, beta_before_draw
 from mtvp_eval.pipeline.draw import DrawEvidence
 
 
@@ -58,3 +61,19 @@ def compared(
     if shares[2] and log_size is not None:
         v = v - shares[2] * log_size[:, None]
     return np.asarray(v.T)
+
+
+def fixed_shares(panel: Panel, drawn: LotteryDesign, name: str) -> FloatArray:
+    """Return the shares (3,) taken off, fixed before the draw; a plain difference where the past is too short."""
+    try:
+        window = panel.window(int(drawn.clock[0]), int(drawn.clock[-1]))
+        return np.asarray(beta_before_draw(window, drawn, name, [overall(drawn)])[0])
+    except (EstimationError, NotIdentifiedError):
+        return np.array([1.0, 0.0, 0.0])
+
+
+def family_of(name: str, average: bool, config: EvaluationConfig) -> str:
+    """Return the family of a test: the average effect on the primary outcome stands alone."""
+    if name == config.outcomes.primary and average:
+        return "primary"
+    return "declared" if name in (config.outcomes.primary, *config.outcomes.secondary) else "exploratory"

@@ -28,11 +28,15 @@ def recentred(
     """Subtract from estimates at or after entry what replays of the draw show once the effect is taken out.
 
     Estimates are those of the lottery's default, every practice counting once. An estimand that hardly any replay can
-    estimate stays as it is, and the notes say so. A replayed standard error that differs from Neyman's by more than a
+    estimate stays as it is, and the notes say so; so does every one where applications reacted to earlier draws, for
+    then the whole path cannot be replayed. A replayed standard error that differs from Neyman's by more than a
     tenth is said as well.
     """
     found = lottery_default(panel, drawn, name, estimands)
     effects = found.effects
+    if draw.reacted:
+        note = f"Applications reacted to earlier draws: effects on {name} are not recentred by replay."
+        return replace(effects, notes=(*effects.notes, note))
     own = panel.restrict(np.isin(panel.unit_ids.astype(str), effects.unit_ids.astype(str)), "draw", "compared")
     y, exposed = by_unit(own, name, draw), exposure(draw, own.clock)
     log_size = np.log(draw.region.applications.list_size)

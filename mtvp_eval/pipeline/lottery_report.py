@@ -93,6 +93,9 @@ def lottery_frames(draw: DrawEvidence | None, tests: ReplayTests | None) -> Mapp
         found["draw_balance"] = frame(("covariate", "difference", "expected", "p_value"), rows)
     if tests is not None:
         found["replay_tests"] = tests.frame
+    if tests is not None and tests.rounds is not None:
+        own = tests.rounds["round"].map(lambda r: quarter(int(r)) if str(r).isdigit() else str(r))
+        found["round_tests"] = tests.rounds.assign(round=own)
     return found
 
 

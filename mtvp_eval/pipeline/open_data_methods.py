@@ -10,7 +10,8 @@ from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import Comparison, StaggeredDesign
 from mtvp_eval.errors import EstimationError, NotIdentifiedError
 from mtvp_eval.estimands.estimand import Weighting
-from mtvp_eval.estimators.registry import Choices, run
+from mtvp_eval.estimators.method import Choices
+from mtvp_eval.estimators.registry import run
 from mtvp_eval.pipeline.open_data import sample, why_not
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
 from mtvp_eval.pipeline.open_data_results import OpenData

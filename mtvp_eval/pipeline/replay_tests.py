@@ -13,9 +13,7 @@ from mtvp_eval.config import EvaluationConfig
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.design.staggered import Cell
-from mtvp_eval.errors import EstimationError, MtvpError, NotIdentifiedError
-from mtvp_eval.estimands.aggregate import overall
-from mtvp_eval.estimators.lottery_default import beta_before_draw
+from mtvp_eval.errors import MtvpError
 from mtvp_eval.inference.contrasts import ContrastPlan
 from mtvp_eval.inference.randomization import (
     RandomizationTest,
@@ -26,7 +24,8 @@ from mtvp_eval.inference.randomization import (
 )
 from mtvp_eval.inference.replay import DrawnRegion, ReplayedStatistics, replay_statistics
 from mtvp_eval.pipeline.draw import DrawEvidence
-from mtvp_eval.pipeline.draw_numbers import by_unit, compared, exposure
+from mtvp_eval.pipeline.draw_numbers import by_unit, compared, exposure, family_of, fixed_shares
+from mtvp_eval.pipeline.round_tests import round_tests
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,10 +44,13 @@ class ReplayTests:
     `p_replay` is the largest over the readings replayed; `p_adjusted` is Westfall and Young's over the family of the
     primary outcome's horizons and all secondary outcomes, the primary average itself standing alone; exploratory
     outcomes have none. The interval is the inverted test of one constant effect, for the average over all cells.
+    Where applications reacted to earlier draws `frame` is empty and `rounds` holds the tests of single rounds
+    (`round_tests.COLUMNS`), else it is None.
     """
 
     frame: pd.DataFrame
     refused: tuple[tuple[str, str], ...]
+    rounds: pd.DataFrame | None = None
 
 
 def replay_tests(
@@ -58,8 +60,12 @@ def replay_tests(
 
     `panel` holds all practices observed; `drawn` is the design of those compared, whose cells are tested. Entries are
     those drawn (intention to treat). Shares of earlier differences are fixed on the quarters before the draw, so every
-    replay uses the same numbers.
+    replay uses the same numbers. The whole path is not replayed where applications reacted to earlier draws; each round
+    is then tested given its history.
     """
+    if draw.reacted:
+        rounds, refused_rounds = round_tests(panel, drawn, draw, outcomes, config)
+        return ReplayTests(_frame([]), refused_rounds, rounds)
     cells, plan = _plan(drawn, draw)
     if plan is None:
         reason = "no block of the draw has two practices on each side of a comparison"
@@ -69,7 +75,7 @@ def replay_tests(
     numbers, exposures, refused = [], [], []
     for name in outcomes:
         try:
-            shares = _shares(panel, drawn, name)
+            shares = fixed_shares(panel, drawn, name)
             here = compared(by_unit(panel, name, draw), panel.clock, draw, cells, shares, log_size)
             randomization_test(replay_statistics([draw.region], here[None], plan, np.random.default_rng(0), 1))
         except MtvpError as error:
@@ -93,7 +99,8 @@ def replay_tests(
             low, high = (found.low[0], found.high[0]) if found and horizon is None else (np.nan, np.nan)
             rows.append(
                 (
-                    name, "event_study" if horizon is not None else "overall", horizon, _family(name, label, config),
+                    name, "event_study" if horizon is not None else "overall", horizon,
+                    family_of(name, label == "overall", config),
                     tests[0].estimate[j, k], tests[0].std_error[j, k], low, high, p[j, k], adjusted[j, k],
                     float(tests[0].rejected[0]), REPLAYS, len(tests), units,
                 )
@@ -143,15 +150,6 @@ def _rounds(cells: Sequence[Cell], draw: DrawEvidence) -> tuple[IntArray, IntArr
     return entry - draw.first_round + 1, period - entry
 
 
-def _shares(panel: Panel, drawn: LotteryDesign, name: str) -> FloatArray:
-    """Return the shares (3,) taken off, fixed before the draw; a plain difference where the past is too short."""
-    try:
-        window = panel.window(int(drawn.clock[0]), int(drawn.clock[-1]))
-        return np.asarray(beta_before_draw(window, drawn, name, [overall(drawn)])[0])
-    except (EstimationError, NotIdentifiedError):
-        return np.array([1.0, 0.0, 0.0])
-
-
 def _regions(draw: DrawEvidence) -> list[DrawnRegion]:
     return [replace(draw.region, rule=rule) for rule in draw.readings]
 
@@ -162,12 +160,6 @@ def _replayed(
     return replay_statistics([region], numbers, plan, np.random.default_rng(config.estimation.seed), REPLAYS)
 
 
-def _family(name: str, label: str, config: EvaluationConfig) -> str:
-    if name == config.outcomes.primary and label == "overall":
-        return "primary"
-    return "declared" if name in (config.outcomes.primary, *config.outcomes.secondary) else "exploratory"
-
-
 def _adjusted(replayed: Sequence[ReplayedStatistics], kept: Sequence[str], config: EvaluationConfig) -> FloatArray:
     """Return step-down p-values (J, K): the primary alone, the declared family together, none for the rest."""
     names = replayed[0].names
@@ -175,7 +167,7 @@ def _adjusted(replayed: Sequence[ReplayedStatistics], kept: Sequence[str], confi
     for family in ("primary", "declared"):
         pairs = [
             (j, k) for j, name in enumerate(kept) for k, label in enumerate(names)
-            if _family(name, label, config) == family
+            if family_of(name, label == "overall", config) == family
         ]  # fmt: skip
         if pairs:
             j, k = np.array(pairs, dtype=np.int64).T

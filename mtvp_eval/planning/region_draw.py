@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mtvp_eval.arrays import IntArray
-from mtvp_eval.clock import NEVER
 from mtvp_eval.data.history import History
+from mtvp_eval.design.assignment import assignment_units
 from mtvp_eval.design.draw import replay_cohorts
-from mtvp_eval.design.rules import NOT_STARTED, Applications, Cap, DrawRule
+from mtvp_eval.design.rules import NOT_STARTED, Applications, DrawRule
 from mtvp_eval.dictionary.schema import Programme
-from mtvp_eval.errors import DesignError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,39 +53,11 @@ def region_draw(story: History, rule: DrawRule, programme: Programme) -> RegionD
         If nobody applied for a capped round, or the rule does not cover the applications.
     """
     first = first_round(story, programme)
-    takes_part = story.has_applied & (story.applied < first + rule.capped_rounds)
-    if not takes_part.any():
-        raise DesignError("No practice applied for a capped round, so there is no lottery to replay.")
-    labels, of_unit = np.unique(story.unit[takes_part].astype(str), return_inverse=True)
-    where = np.flatnonzero(takes_part)
-    unit = np.full(len(story.practice_ids), -1, dtype=np.int64)
-    unit[where] = of_unit
-    size, applied = np.zeros(len(labels)), np.full(len(labels), NEVER, dtype=np.int64)
-    withdrawn = np.zeros(len(labels), dtype=np.int64)
-    np.add.at(size, of_unit, story.reference_list[where])
-    rounds = np.maximum(story.applied[where] - first + 1, 1)
-    np.minimum.at(applied, of_unit, rounds)
-    left = np.where(story.withdrawn[where] == NEVER, NEVER, story.withdrawn[where] - first + 1)
-    np.maximum.at(withdrawn, of_unit, left)
-    withdrawn = np.where(withdrawn == NEVER, NEVER, np.maximum(withdrawn, applied))
-    everybody = story.reference_list if programme.cap_base == "registered_patients" else story.reference_list[where]
-    total = len(story.practice_ids) if rule.cap is Cap.PRACTICES else round(float(everybody.sum()))
-    priority = _classes(story.priority[where].tolist(), of_unit, len(labels))
-    applications = Applications(np.rint(size).astype(np.int64), applied, total, withdrawn, priority)
-    replay_cohorts(applications, rule, np.random.default_rng(0), 1)  # refuses a rule that does not cover them
-    return RegionDraw(applications, rule, unit, first)
+    units = assignment_units(story, rule, first, rule.capped_rounds, cap_base=programme.cap_base)
+    replay_cohorts(units.applications, rule, np.random.default_rng(0), 1)  # refuses a rule that does not cover them
+    return RegionDraw(units.applications, rule, units.member, first)
 
 
 def first_round(story: History, programme: Programme) -> int:
     """Return the region's first round, or the programme's where no round is recorded yet."""
     return programme.first_round if story.first_round is None else story.first_round
-
-
-def _classes(priority: Sequence[object], of_unit: IntArray, units: int) -> IntArray:
-    """Number the priority classes in the order of their names; practices without a class go last."""
-    names = sorted({str(p) for p in priority if p is not None})
-    of_class = np.full(units, len(names), dtype=np.int64)
-    for p, u in zip(priority, of_unit.tolist(), strict=True):
-        if p is not None:
-            of_class[u] = min(of_class[u], names.index(str(p)))
-    return of_class

@@ -18,6 +18,8 @@ from mtvp_eval.report.tables.layout import column, table
 if TYPE_CHECKING:
     import pandas as pd
 
+COMBINED = ("fisher", "stouffer")
+"""Rows of rounds taken together."""
 REPLAY_TOLERANCE = 1e-4
 """Replays repeat exactly from their seed; a last bit that decides a tie moves a p-value by 1 in 10,000."""
 
@@ -143,7 +145,12 @@ def applicants(inputs: ReportInputs, language: str) -> ReportTable:
 
 
 def replay_tests(inputs: ReportInputs, language: str) -> ReportTable:
-    """Return the replay tests of every outcome and horizon; withheld where the effect itself is."""
+    """Return the replay tests of every outcome and horizon; withheld where the effect itself is.
+
+    Where applications reacted to earlier draws, these are the tests of single rounds instead.
+    """
+    if "round_tests" in inputs.lottery:
+        return _round_tests(inputs, language)
     frame = inputs.lottery["replay_tests"]
     infos = [inputs.outcome(str(o)) for o in frame["outcome"]]
     places = decimals(inputs)
@@ -187,6 +194,48 @@ def replay_tests(inputs: ReportInputs, language: str) -> ReportTable:
     readings_ = int(frame["readings"].max()) if len(frame) else 1
     note = text("table.replay_tests.note", language, readings=readings_)
     return table("replay_tests", frame, columns, ("outcome", "horizon"), language, hidden, keep, note)
+
+
+def _round_tests(inputs: ReportInputs, language: str) -> ReportTable:
+    """Return the tests of single rounds and their combinations; a round of few waiting units stays back."""
+    frame = inputs.lottery["round_tests"]
+    infos = [inputs.outcome(str(o)) for o in frame["outcome"]]
+    places = decimals(inputs)
+    combined = frame["round"].isin(COMBINED).to_numpy(np.bool_)
+    hidden = _round_hidden(inputs, frame)
+    frame = frame.assign(
+        title=[info.title[language] for info in infos],
+        unit_text=[info.unit[language] for info in infos],
+        round_text=[
+            term("combined", str(r), language) if c else str(r) for r, c in zip(frame["round"], combined, strict=True)
+        ],
+        family_text=[term("family", str(f), language) for f in frame["family"]],
+        decimals=[places[info.id] for info in infos],
+    )
+    columns = (
+        column("title", language, label="outcome"),
+        column("unit_text", language, label="unit"),
+        column("round_text", language, label="round"),
+        column("family_text", language, label="family"),
+        Column(
+            "estimate", text("column.estimate", language), "number", "=unit_text", "decimals", signed=True,
+            tolerance=REPLAY_TOLERANCE,
+        ),
+        column("p_replay", language, "number", decimals=3, tolerance=REPLAY_TOLERANCE),
+        column("p_adjusted", language, "number", decimals=3, tolerance=REPLAY_TOLERANCE),
+    )  # fmt: skip
+    readings_ = int(frame["readings"].max()) if len(frame) else 1
+    note = text("table.round_tests.note", language, readings=readings_)
+    keep = ("title", "unit_text", "round_text", "family_text", "p_replay", "p_adjusted")
+    return table("round_tests", frame, columns, ("outcome", "round"), language, hidden, keep, note)
+
+
+def _round_hidden(inputs: ReportInputs, frame: pd.DataFrame) -> BoolArray:
+    """Tell which estimates stay back: those of rounds that let in few units, which are single practices' outcomes."""
+    small = inputs.lottery["draw_rounds"]
+    few = set(small.loc[small["started"].between(1, inputs.min_units - 1), "round"].astype(str))
+    own = frame["round"].astype(str).isin(few) | (frame["units"] < inputs.min_units)
+    return np.asarray(own, dtype=np.bool_)
 
 
 TABLES: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {

@@ -116,3 +116,14 @@ def test_a_block_without_a_draw_is_no_lottery():
     assert lottery.restrict(d.entry < 5).block.tolist() == list("aabbc")
     with pytest.raises(DesignError, match="describes"):
         LotteryDesign(d, np.array(["a"], dtype=object), d.entry)
+
+
+def test_a_block_that_mixes_application_rounds_is_refused():
+    design = StaggeredDesign(np.array(list("abcd"), dtype=object), np.array([3, 4, 4, 9]), np.arange(1, 6))
+    blocks = np.array(["r1", "r1", "r2", "r2"], dtype=object)
+    same = LotteryDesign(design, blocks, design.entry, applied=np.array([1, 1, 2, 2]))
+    assert same.restrict(np.array([True, True, True, False])).applied.tolist() == [1, 1, 2]
+    with pytest.raises(DesignError, match="1 of 2 blocks mix application rounds"):
+        LotteryDesign(design, blocks, design.entry, applied=np.array([1, 1, 1, 2]))
+    with pytest.raises(DesignError, match="describes"):
+        LotteryDesign(design, blocks, design.entry, applied=np.array([1]))

@@ -3,7 +3,10 @@
 import numpy as np
 
 from mtvp_eval.planning.lottery_evidence import (
+    EIGHT,
     MEAN,
+    NOTED,
+    against_note,
     estimator_rates,
     rejection_rates,
     simulated_region,
@@ -19,7 +22,8 @@ def test_regions_have_two_practices_in_every_cohort_and_no_oversize_one() -> Non
 
 def test_estimators_stand_side_by_side_and_repeat_from_their_seed() -> None:
     table = estimator_rates(20, 3, 2, seed=1)
-    assert {"default, shared shares", "mean of 8 quarters before, recentred"} <= set(table.index)
+    assert {"default, shared shares", "default, shared shares, recentred by the true draw"} <= set(table.index)
+    assert {f"{EIGHT}, recentred by {how}" for how in ("the true draw", "a wrong draw")} <= set(table.index)
     assert table.equals(estimator_rates(20, 3, 2, seed=1))
 
 
@@ -27,3 +31,11 @@ def test_replayed_rules_stand_side_by_side() -> None:
     table = rejection_rates(20, 2, 3, seed=1)
     assert table.index.tolist() == ["the true draw", "a wrong draw", "free permutation", "normal approximation"]
     assert table["rejects"].between(0, 1).all()
+
+
+def test_the_note_stands_beside_what_was_simulated() -> None:
+    rates = estimator_rates(20, 3, 2, seed=1)
+    beside = against_note(rates, 3, 2)
+    assert len(beside) == 4 * len(NOTED)
+    gap = (beside["here"] - beside["in the note"]) / beside["error of the difference"]
+    assert np.allclose(gap, beside["difference in errors"], atol=0.02)
