@@ -1,7 +1,7 @@
 """Time `mtvp evaluate` on 5,000 practices × 28 quarters × 6 outcomes; run: python benchmarks/bench_evaluate.py.
 
-The region is the embedded example with more practices and quarters, simulated into benchmarks/data/ once, and again when
-the data dictionary has changed.
+The region is the embedded example with more practices and quarters, simulated into benchmarks/data/ once, and again
+when the data dictionary has changed.
 """
 
 from __future__ import annotations
