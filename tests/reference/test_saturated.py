@@ -143,3 +143,18 @@ def test_never_enrolled_comparison_without_covariates_is_sun_abraham(recorded_di
     assert one.index == two.index
     assert np.allclose(one.estimate, two.estimate, rtol=1e-12)
     assert np.allclose(one.covariance(), two.covariance(), rtol=1e-10)
+
+
+def test_a_covariate_that_changes_over_time_equals_the_example_of_sunab(shared_dir):
+    """feols(y ~ x1 + sunab(year_treated, year) | id + year): one slope, counted among the parameters."""
+    (v,) = variants(shared_dir, "base_stagg__fixest_sunab_vignette").values()
+    p = panel(shared_dir, "base_stagg")
+    design = StaggeredDesign.from_panel(p)
+    cells = sun_abraham(p, design, "y", covariates=["x1"]).with_correction("fixest")
+    path = aggregate(cells, design, estimand.event_study(design, base=BasePeriod.UNIVERSAL))
+    for made, recorded in (
+        (path, "coef"),
+        (aggregate(cells, design, [estimand.overall(design)]), "agg_att"),
+        (aggregate(cells, design, estimand.by_cohort(design)), "agg_cohort"),
+    ):
+        close(made.estimate, made.std_error(), {k: values[1:] for k, values in v[recorded].items()}, recorded)
