@@ -208,7 +208,7 @@ def _setting(
         raise NotIdentifiedError(
             f"{asked} treated units and {left} complete donors: a placebo of the same size needs more donors than that."
         )
-    notes = list(sample.notes()[: 1 if design.always_enrolled else 0])
+    notes = sample.about_units()
     if left < len(donors):
         notes.append(f"{len(donors) - left} of {len(donors)} donors lack outcomes in some period and are left out.")
     if design.control_only in design.clock:
