@@ -135,7 +135,8 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from mtvp_eval.pipeline.pool import POOLED, verify_pooled
+    from mtvp_eval.pipeline.pool import verify_pooled
+    from mtvp_eval.pipeline.pool_reading import POOLED
     from mtvp_eval.pipeline.publish import verify
     from mtvp_eval.pipeline.publish_open_data import verify_open_data
 

@@ -258,9 +258,7 @@ def _looks(settings: Settings) -> LookChoices:
     if planned is not None and taken is None:
         settings.note("planned needs taken: which of the planned looks this is")
     elif planned is not None and taken is not None and taken > planned:
-        settings.note(
-            f"this is look {taken}, but {planned} were planned; a look that was not planned cannot be paid for"
-        )
+        settings.note(f"this is look {taken}, but {planned} were planned; leave planned out, then nothing is adjusted")
     return LookChoices(taken, planned)
 
 

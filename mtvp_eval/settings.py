@@ -109,6 +109,17 @@ class Settings:
             self._found.append(f"{self._where}: {key} must lie between {low} and {high}")
         return None if value is None else float(value)
 
+    def numbers(self, key: str, default: Any = _REQUIRED, low: float = float("-inf")) -> Any:
+        """Return a tuple of numbers, each at least `low`; a single number is a list of one."""
+        value = self._take(key, default, (int, float, list), "a list of numbers")
+        if value is None or isinstance(value, tuple):
+            return value
+        items = value if isinstance(value, list) else [value]
+        for item in items:
+            if isinstance(item, bool) or not isinstance(item, (int, float)) or item < low:
+                self._found.append(f"{self._where}: {key} must hold numbers of at least {low:g} only")
+        return tuple(items)
+
     def flag(self, key: str, default: Any = _REQUIRED) -> Any:
         """Return true or false."""
         return self._take(key, default, (bool,), "true or false")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from mtvp_eval.pipeline.pool import POOLED
 from mtvp_eval.pipeline.pool import TEMPLATE as POOLED_TEMPLATE
+from mtvp_eval.pipeline.pool_reading import POOLED
 from mtvp_eval.pipeline.publish import NOTEBOOKS
 from mtvp_eval.pipeline.publish_open_data import TEMPLATE
 from mtvp_eval.report.render import store_outputs

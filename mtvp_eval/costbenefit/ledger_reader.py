@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from mtvp_eval.costbenefit.ledger_rules import double_counting
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
 from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.costbenefit.spread import read_line_spread
-from mtvp_eval.settings import load_yaml
+from mtvp_eval.settings import load_yaml, nearest
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -55,16 +55,17 @@ _OPTIONAL = (
 )
 
 
-def load_ledger(path: Path) -> Ledger:
+def load_ledger(path: Path, known: Collection[str] | None = None) -> Ledger:
     """Read a ledger from a YAML file; see `read_ledger`."""
-    return read_ledger(load_yaml(path), path.name)
+    return read_ledger(load_yaml(path), path.name, known)
 
 
-def read_ledger(document: Any, name: str = "The ledger") -> Ledger:
+def read_ledger(document: Any, name: str = "The ledger", known: Collection[str] | None = None) -> Ledger:
     """Read a ledger strictly; unknown keys, missing keys, bad values and double counting are refused together.
 
-    Parameters: `document` with the keys currency, fee and lines (a list). Raises ``LedgerError`` that lists every
-    problem with the id of its line.
+    Parameters: `document` with the keys currency, fee and lines (a list); `known` names every effect that a line may
+    price (an effect that no outcome has is a slip of the pen, not one that was not supplied). Raises ``LedgerError``
+    that lists every problem with the id of its line.
     """
     problems = Problems(name)
     if not problems.keys(document, "", ("currency", "fee", "lines")):
@@ -82,13 +83,24 @@ def read_ledger(document: Any, name: str = "The ledger") -> Ledger:
     ids = [line.id for line in lines]
     for twice in sorted({i for i in ids if ids.count(i) > 1}):
         problems.add(f"line {twice}", "id given twice")
-    written = [entry.get("id") for entry in document["lines"] if isinstance(entry, Mapping)]
-    if document["fee"] not in written:
+    written = [entry for entry in document["lines"] if isinstance(entry, Mapping)]
+    if document["fee"] not in [entry.get("id") for entry in written]:
         problems.add("fee", "names no line of this ledger")
+    if known is not None:
+        _unknown_effects(written, known, problems)
     for where, what in double_counting(lines, document["fee"]):
         problems.add(where, what)
     problems.raise_if_any()
     return Ledger(tuple(lines), document["fee"], document["currency"])
+
+
+def _unknown_effects(written: Sequence[Mapping[str, Any]], known: Collection[str], problems: Problems) -> None:
+    """Note every effect that no outcome has, of lines that cannot be built for another reason as well."""
+    for entry in written:
+        source = str(entry.get("quantity_source"))
+        effect = source.removeprefix("effect:").strip()
+        if source.startswith("effect:") and effect and effect not in known:
+            problems.add(f"line {entry.get('id')}", f"unknown effect id {effect}; {nearest(effect, known)}")
 
 
 def _line(entry: Any, position: int, problems: Problems) -> LedgerLine | None:

@@ -39,7 +39,8 @@ def interaction(
 
     with :math:`\hat b` the slopes of the change since g - 1 on the moderator in both arms of a cell in a block, and s
     the cell's share of treated practices. A moderator that follows from winning has no slope among those who wait: its
-    slope among winners stands alone, as a description. Errors are HC0 with the factor m/(m - 1) a cohort.
+    slope among winners stands alone, as a description. Errors are HC3 (residuals over one less their leverage): with a
+    dozen practices on a side HC0 is a fifth too small and its intervals cover .90 instead of .95.
 
     Parameters
     ----------
@@ -108,10 +109,15 @@ def interaction(
 def _slope(change: FloatArray, z: FloatArray, side: BoolArray) -> tuple[float, FloatArray, BoolArray] | None:
     """Return the slope on one side, (n,) psi / n, and the units used; None where it cannot be told."""
     used = side & np.isfinite(change) & np.isfinite(z)
-    if used.sum() < _FEWEST or np.ptp(z[used]) == 0:
+    m = int(used.sum())
+    if m < _FEWEST or np.ptp(z[used]) == 0:
         return None
     centred = np.where(used, z - z[used].mean(), 0.0)
     spread = float((centred**2).sum())
+    left = 1 - 1 / m - centred**2 / spread  # one less the leverage
+    if left[used].min() < 1e-9:  # a single practice decides the slope, and fits it whatever it is
+        return None
     gap = np.where(used, change - change[used].mean(), 0.0)
     slope = float(centred @ gap) / spread
-    return slope, centred * (gap - slope * centred) / spread, used
+    scale = np.sqrt(1 - 1 / m) / np.where(used, left, 1.0)  # the factor m/(m - 1) of the variance makes it HC3
+    return slope, scale * centred * (gap - slope * centred) / spread, used

@@ -16,17 +16,24 @@ from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.design.staggered import BasePeriod, Cell, Comparison, StaggeredDesign
 from mtvp_eval.errors import EstimationError, MtvpError
 from mtvp_eval.estimands.aggregate import overall
+from mtvp_eval.estimands.estimand import Estimand
 from mtvp_eval.estimators.bounds import Bounds, attrition_bounds, average_bounds
 from mtvp_eval.estimators.lottery import lottery
 from mtvp_eval.estimators.sample import read_sample
+from mtvp_eval.inference.contrasts import declared_plan
+from mtvp_eval.inference.randomization import randomization_test
+from mtvp_eval.inference.replay import replay_statistics
 from mtvp_eval.pipeline.comparison import lottery_design
+from mtvp_eval.pipeline.draw import DrawEvidence
+from mtvp_eval.pipeline.draw_numbers import by_unit
 
 if TYPE_CHECKING:
     import pandas as pd
 
+REPLAYS = 1_999
 COLUMNS = (
     *("outcome", "left", "left_drawn", "left_waiting", "lee_low", "lee_high", "lee_ci_low", "lee_ci_high", "trimmed"),
-    *("manski_low", "manski_high", "manski_ci_low", "manski_ci_high", "note", "note_manski"),
+    *("manski_low", "manski_high", "manski_ci_low", "manski_ci_high", "p_left", "note", "note_manski"),
 )
 
 
@@ -54,14 +61,19 @@ def with_leavers(linked: Linked, panel: Panel) -> Panel:
 
 
 def region_bounds(
-    linked: Linked, panel: Panel, choices: EstimationChoices, outcomes: Sequence[str], level: float = 0.95
+    linked: Linked,
+    panel: Panel,
+    choices: EstimationChoices,
+    outcomes: Sequence[str],
+    level: float = 0.95,
+    draw: DrawEvidence | None = None,
 ) -> pd.DataFrame:
     """Return Lee's and Manski's bounds on the average effect of winning, one row an outcome.
 
     Columns: `COLUMNS`; `left` counts practices without a figure in some compared quarter after the draw, `left_drawn`
     and `left_waiting` are their shares among those drawn and those waiting, averaged over the cells. Manski's bounds
-    rest on the largest change of any practice over as many quarters before the first round. `note` and `note_manski`
-    say why bounds are not there.
+    rest on the largest change of any practice over as many quarters before the first round. `p_left` tests by replaying
+    `draw` that winning has nothing to do with leaving. `note` and `note_manski` say why bounds are not there.
     """
     import pandas as pd
 
@@ -72,14 +84,17 @@ def region_bounds(
     for name in outcomes:
         row: dict[str, Any] = {"outcome": name, "left": 0, "note": "", "note_manski": ""}
         try:
-            row |= _one(whole, drawn, name, level)
+            found, estimand = _one(whole, drawn, name, level)
+            row |= found
+            if found["left"] and draw is not None:
+                row["p_left"] = _leaving(whole, draw, name, estimand, choices.seed)
         except MtvpError as error:
             row["note"] = str(error)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _one(panel: Panel, drawn: LotteryDesign, name: str, level: float) -> dict[str, Any]:
+def _one(panel: Panel, drawn: LotteryDesign, name: str, level: float) -> tuple[dict[str, Any], Estimand]:
     cells = [c for c in drawn.identified_cells() if c[1] >= c[0]]
     if not cells:
         raise EstimationError("The draw separates nobody at or after a start, so there is nothing to bound.")
@@ -98,7 +113,23 @@ def _one(panel: Panel, drawn: LotteryDesign, name: str, level: float) -> dict[st
         row |= _ends("manski", average_bounds(parts, weights, level))
     except MtvpError as error:
         row["note_manski"] = str(error)
-    return row
+    return row, estimand
+
+
+def _leaving(panel: Panel, draw: DrawEvidence, name: str, estimand: Estimand, seed: int) -> float:
+    """Return the replay p-value of no difference in leaving between drawn and waiting; NaN where it cannot be tested.
+
+    Compared is, among units observed in the quarter before the first round, whether they are missing in each cell.
+    """
+    y = by_unit(panel, name, draw)
+    before = y[:, np.searchsorted(panel.clock, draw.first_round - 1)]
+    now = y[:, np.searchsorted(panel.clock, [t for _, t in estimand.cells])]
+    gone = np.where(np.isfinite(before)[:, None], ~np.isfinite(now), np.nan).T  # (C, n)
+    plan, rng = declared_plan([estimand], draw.first_round), np.random.default_rng(seed)
+    try:
+        return float(randomization_test(replay_statistics([draw.region], gone[None], plan, rng, REPLAYS)).p_value[0, 0])
+    except MtvpError:
+        return np.nan
 
 
 def _ends(name: str, found: Bounds) -> dict[str, float]:

@@ -29,7 +29,10 @@ def cost_total(counted: Counted, name: str, made: Asked, cells: Sequence[Cell]) 
     """
     after = [cell for cell in cells if cell[1] >= cell[0]]
     years = tuple(tuple(c for c in after if c[1] // 4 == year) for year in sorted({t // 4 for _, t in after}))
-    declared = [money_total(counted.drawn.staggered, within=year).scaled(0.25) for year in years]
+    design = counted.drawn.staggered
+    declared = [  # the first quarter of the year tells the totals of one outcome apart
+        replace(money_total(design, within=year).scaled(0.25), period=year[0][1] // 4 * 4) for year in years
+    ]
     return made.estimate(counted.panel, counted.drawn, name, declared).with_units({name: "euro"}), years
 
 

@@ -17,6 +17,7 @@ from mtvp_eval.estimators.aggregation import aggregate
 from mtvp_eval.estimators.callaway_santanna import callaway_santanna, supported_cells
 from mtvp_eval.estimators.doubly_robust import Adjustment
 from mtvp_eval.estimators.lottery import lottery
+from mtvp_eval.estimators.lottery_default import lottery_default
 from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.pipeline.comparison import analysis_panel, compared, lottery_design
 from mtvp_eval.planning.diagnose import Analysis, Prepare, Question, diagnose_region
@@ -72,11 +73,13 @@ def diagnosed(region: str, runs: int, first_seed: int = 1) -> pd.DataFrame:
 
 
 def analyses(choices: EstimationChoices) -> dict[str, Analysis]:
-    """Return the question's headline analysis, the same without covariates, and cohort means under random entry.
+    """Return the question's headline, Callaway-Sant'Anna with and without covariates, and cohort means of the draw.
 
-    The truth of the last is that of starting: where winners do not start, its estimate is one of winning, and smaller.
+    The default of the lottery is there where it is the headline, before recentring. The truth of the last is that of
+    starting: where winners do not start, its estimate is one of winning, and smaller.
     """
-    return {
+    headline: dict[str, Analysis] = {"lottery_default": _default} if choices.estimator == "lottery_default" else {}
+    return headline | {
         "callaway_santanna": _callaway(choices, choices.covariates),
         "callaway_santanna_unadjusted": _callaway(choices, ()),
         "lottery": _lottery,
@@ -107,6 +110,13 @@ def _callaway(choices: EstimationChoices, covariates: tuple[str, ...]) -> Analys
         return aggregate(single, design, [estimand]), estimand
 
     return estimate
+
+
+def _default(
+    panel: Panel, drawn: LotteryDesign, outcome: str, weighting: Weighting
+) -> tuple[EffectEstimates, Estimand]:
+    estimand = overall(drawn, weighting)
+    return lottery_default(panel, drawn, outcome, [estimand]).effects, estimand
 
 
 def _lottery(

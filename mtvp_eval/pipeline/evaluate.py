@@ -108,7 +108,7 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
         with step("replaying the draw"):
             replay = replay_tests(linked.panel, drawn, draw, effects.outcomes, config)
     with step("asking who took part, left or merged"):
-        took_part = participation(extracts, linked, programme, panel, drawn, effects.frame, config)
+        took_part = participation(extracts, linked, programme, panel, drawn, effects.frame, config, draw)
     with step("asking what the region brings to many"):
         brings = brought(extracts, linked, panel, drawn, draw, effects.outcomes, config)
     with step("asking how far the conclusions carry"):

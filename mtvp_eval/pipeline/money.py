@@ -12,12 +12,11 @@ import numpy as np
 from mtvp_eval.config import EvaluationConfig
 from mtvp_eval.costbenefit.discounting import read_discount_profiles
 from mtvp_eval.costbenefit.effects import refuse_unseparable_fee
-from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine, Quantity, ShareOfPayerPrice, StatedPrice
+from mtvp_eval.costbenefit.ledger import LedgerLine, Quantity, ShareOfPayerPrice, StatedPrice
 from mtvp_eval.costbenefit.ledger_reader import load_ledger
 from mtvp_eval.costbenefit.net_benefit import NetBenefit
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
 from mtvp_eval.costbenefit.prices import read_price_table
-from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.costbenefit.sensitivity import revision_table
 from mtvp_eval.costbenefit.spread import read_spread
 from mtvp_eval.data.extracts import Extract
@@ -30,7 +29,6 @@ from mtvp_eval.pipeline.insured import Counted
 from mtvp_eval.pipeline.money_beside import Beside, beside
 from mtvp_eval.pipeline.pricing import Pricing
 from mtvp_eval.project import resource
-from mtvp_eval.settings import nearest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,8 +73,7 @@ def price_effects(
     design = whose.drawn.staggered
     years = patient_years(design, effects.money_cells)
     found = priced(effects.money, effects.money_cells, design, whose.claims_of)
-    ledger = load_ledger(resource("data_dictionary") / "ledgers" / f"{config.money.ledger}.yaml")
-    _refuse_unknown_effects(ledger, outcomes)
+    ledger = load_ledger(resource("data_dictionary") / "ledgers" / f"{config.money.ledger}.yaml", outcomes)
     spread = read_spread(config.money.spread, ledger)
     ledger, missing = ledger.supplied(found.outcomes())
     spread = spread.within([line.id for line in ledger.lines])
@@ -85,15 +82,6 @@ def price_effects(
     pricing = Pricing(config.money, ledger, read_price_table(folder), read_discount_profiles(folder))
     result = pricing.net_benefit(found, years)
     return Money(result, "", missing, beside(config, pricing, result, whose, spread))
-
-
-def _refuse_unknown_effects(ledger: Ledger, outcomes: Collection[str]) -> None:
-    """An effect that no outcome has is a slip of the pen and no effect that was not supplied."""
-    problems = Problems("The ledger")
-    for line in ledger.lines:
-        if line.effect is not None and line.effect not in outcomes:
-            problems.add(f"line {line.id}", f"unknown effect id {line.effect}; {nearest(line.effect, outcomes)}")
-    problems.raise_if_any()
 
 
 def prices_known_on(money: Money, when: date) -> Any:

@@ -17,7 +17,7 @@ from mtvp_eval.costbenefit.stakeholders import stranded_cost
 from mtvp_eval.pipeline.evaluate import Evaluation
 from mtvp_eval.pipeline.money_beside import Beside
 from mtvp_eval.pipeline.money_decision import contract, measure_next, observed_quarters, saving
-from mtvp_eval.pipeline.money_parties import capacity_frame, funding, parties, returns, spread_frame
+from mtvp_eval.pipeline.money_parties import budget, capacity_frame, funding, parties, returns, spread_frame
 from mtvp_eval.pipeline.money_plane import acceptability, against, plane
 from mtvp_eval.pipeline.pricing import Variant
 from mtvp_eval.report.inputs import MONEY_FRAMES, InsurerPage, MoneyInputs, Priced, page_frame
@@ -111,6 +111,7 @@ def insurer_page(evaluation: Evaluation, uncertain: Uncertain, beside: Beside) -
         extrapolations=_extrapolations(beside, seed, level),
         capacity=capacity_frame(result, capacity),
         returns=returns(uncertain, beside, seed),
+        budget_impact=budget(uncertain, beside, seed, level),
         funding=funding(beside, capacity, seed, level),
         spread=spread_frame(result, spread),
         plane=plane(beside_effect, level),

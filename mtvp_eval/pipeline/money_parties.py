@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtvp_eval.config import CapacityChoices
-from mtvp_eval.costbenefit.budget_impact import Payback, payback, programme_return
+from mtvp_eval.costbenefit.budget_impact import Payback, budget_impact, payback, programme_return
 from mtvp_eval.costbenefit.funding import Funding, fee_as_capacity, spec_name
 from mtvp_eval.costbenefit.joint_interval import Uncertain
 from mtvp_eval.costbenefit.net_benefit import NetBenefit
@@ -64,6 +64,28 @@ def _return(uncertain: Uncertain, name: str, horizon: Horizon) -> tuple[Any, ...
     part = "observed" if horizon is Horizon.OBSERVED else "both"
     span = (str(scenario.years[0]), str(scenario.years[last - 1]))
     return (name, part, *span, *amounts, years, reading(back), 100 * chance)
+
+
+def budget(uncertain: Uncertain, beside: Beside, seed: int, level: float) -> pd.DataFrame:
+    """Return the insurer's undiscounted budget by year with its interval; a cost is positive (ISPOR).
+
+    Years of a declared extrapolation follow the observed ones, with their scenario's name.
+    """
+    rows = _budget(uncertain, "observed", level)
+    for result in beside.extrapolations:
+        made = _budget(Uncertain.of(result, beside.spread, seed), result.scenario.name, level)
+        rows += made[result.scenario.observed_years :]
+    return page_frame("budget_impact", rows)
+
+
+def _budget(uncertain: Uncertain, name: str, level: float) -> list[tuple[Any, ...]]:
+    rows = []
+    one_year = np.eye(uncertain.result.scenario.n_years)
+    for t, row in enumerate(budget_impact(uncertain.result, Party.INSURER).itertuples()):
+        low, high = uncertain.total(Perspective.INSURER, Horizon.ALL, one_year[t]).interval(level)
+        amounts = (row.programme, row.induced, row.savings, row.net_budget_impact, -high, -low, row.freed_capacity)
+        rows.append((name, str(row.year), *amounts))
+    return rows
 
 
 def reading(back: Payback) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mtvp_eval.data.open_data.cbs import read_cbs
+from mtvp_eval.data.open_data.cbs import SES_TABLE, KeyFigures, read_cbs
 from mtvp_eval.data.open_data.codes import (
     breaks_between,
     read_breaks,
@@ -21,18 +21,19 @@ from mtvp_eval.data.open_data.projects import Project, exposure, read_projects
 from mtvp_eval.data.open_data.vektis import read_vektis
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import BasePeriod, Comparison, StaggeredDesign
-from mtvp_eval.errors import CommandError, NotIdentifiedError
+from mtvp_eval.errors import CommandError, DataError, NotIdentifiedError
 from mtvp_eval.estimands.aggregate import event_study, overall
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.aggregation import aggregate
 from mtvp_eval.estimators.callaway_santanna import callaway_santanna
 from mtvp_eval.estimators.doubly_robust import Adjustment
 from mtvp_eval.estimators.results import EffectEstimates
-from mtvp_eval.inference.exposed import ExposedEffect, per_exposed_patient
+from mtvp_eval.inference.exposed import ExposedEffect
 from mtvp_eval.inference.placebo import PlaceboDraws, pooled_test
 from mtvp_eval.inference.placebo_effects import Reference, placebo_effects
 from mtvp_eval.inference.pooling import PartialPooling, partial_pooling
 from mtvp_eval.pipeline.open_data_config import Change, OpenDataConfig
+from mtvp_eval.pipeline.open_data_exposed import entry_year, exposed_effect, years_averaged
 from mtvp_eval.pipeline.open_data_results import Gap, OpenData, OpenDataEvaluation, ProjectEffect
 
 POOLED_REPLICATES = 1999
@@ -72,18 +73,32 @@ def prepare_open_data(config: OpenDataConfig, vektis: Path, codes: Path, cbs: Pa
         )
     costs = stable_costs(read_vektis(vektis, config.years, crosswalk), crosswalk, divisions)
     figures = None if cbs is None else read_cbs(cbs, divisions).of(costs.unit_ids.tolist())
+    _require_scores(config, figures)
     exposed = exposure(costs.unit_ids.tolist(), projects)
     panel = municipal_panel(costs, exposed, config.window, figures)
     return OpenData(costs, projects, exposed, panel, figures, read_breaks(codes))
 
 
+def _require_scores(config: OpenDataConfig, figures: KeyFigures | None) -> None:
+    """Refuse a question that adjusts for SES-WOA where the table does not give every municipality its score."""
+    asked = sorted(name for name in config.asked_covariates if name.startswith("ses_"))
+    missing = 0 if figures is None else int(np.isnan(figures.values["ses_woa"]).sum())
+    if asked and figures is not None and missing:
+        raise DataError(
+            f"{', '.join(asked)} needs a score of every municipality; CBS table {SES_TABLE} gives none for "
+            f"{missing} of {len(figures.unit_ids)}. Download the whole table (all municipalities) from opendata.cbs.nl "
+            "into raw/cbs/, or take these covariates out of the question."
+        )
+
+
 def changed(config: OpenDataConfig, data: OpenData, change: Change) -> tuple[OpenDataConfig, OpenData]:
-    """Return the question and data of one declared sensitivity."""
+    """Return the question and data of one declared sensitivity; GP columns are a description and are left out."""
     covariates = config.estimation.covariates if change.covariates is None else change.covariates
     window = replace(config.window, direct=change.direct, last_year=change.last_year or config.window.last_year)
     exposed = exposure(data.costs.unit_ids.tolist(), data.projects, change.alternative_start)
     panel = municipal_panel(data.costs, exposed, window, data.figures)
-    question = replace(config, window=window, estimation=replace(config.estimation, covariates=covariates))
+    estimation = replace(config.estimation, covariates=covariates)
+    question = replace(config, window=window, estimation=estimation, published_gp_columns=())
     return question, replace(data, exposed=exposed, panel=panel)
 
 
@@ -93,7 +108,7 @@ def evaluate_open_data(config: OpenDataConfig, data: OpenData, *, path: bool = T
     Parameters
     ----------
     config, data : the question, and what `prepare_open_data` (or `changed`) made of it.
-    path : also the event study, not only the overall effects.
+    path : also the event study and effects per exposed patient, not only the overall effects.
 
     Raises
     ------
@@ -105,6 +120,7 @@ def evaluate_open_data(config: OpenDataConfig, data: OpenData, *, path: bool = T
     exposed: list[ExposedEffect] = []
     partial: dict[str, PartialPooling] = {}
     effects: dict[tuple[str, str], EffectEstimates] = {}
+    own_draws: dict[tuple[str, str], dict[int | None, PlaceboDraws]] = {}
     for outcome in config.outcomes:
         draws: dict[tuple[str, int | None], PlaceboDraws] = {}
         for number, project in enumerate(data.projects):
@@ -119,20 +135,20 @@ def evaluate_open_data(config: OpenDataConfig, data: OpenData, *, path: bool = T
             rng = np.random.default_rng([config.estimation.seed, number])
             reference = _reference(config, data, panel)
             found = placebo_effects(panel, design, outcome, config.estimation.covariates, estimands, reference, rng)
-            draws |= {(project.name, e.event_time): d for e, d in zip(estimands, found, strict=True)}
+            own_draws[project.name, outcome] = {e.event_time: d for e, d in zip(estimands, found, strict=True)}
+            draws |= {(project.name, e): d for e, d in own_draws[project.name, outcome].items()}
             mine = _rows(config, data, project, panel, effects[project.name, outcome], found)
             rows += mine
-            exposed.append(_per_exposed(config, data, (project,), mine[0]))
+            exposed += [exposed_effect(config, data, (project,), mine[0])] if path else []
         rng = np.random.default_rng([config.estimation.seed, len(data.projects)])
         for name, members in config.pooled.items():
             sets = _pooled(config, data, name, outcome, [p for p in data.projects if p.name in members], draws, rng)
             pooled += sets
             together = [p for p in data.projects if p.name in members and (p.name, OVERALL) in draws]
-            if together:
-                exposed.append(_per_exposed(config, data, together, sets[0]))
+            if together and path:
+                exposed.append(exposed_effect(config, data, together, sets[0]))
                 panel, design = sample(config, data, together, outcome)
-                estimands = estimands_of(design) if path else (overall(design, Weighting.PATIENT),)
-                effects[name, outcome] = _estimates(config, panel, design, outcome, estimands)
+                effects[name, outcome] = _estimates(config, panel, design, outcome, estimands_of(design))
         tests = [
             draws[p.name, OVERALL].test(config.estimation.level)
             for p in data.projects
@@ -141,7 +157,7 @@ def evaluate_open_data(config: OpenDataConfig, data: OpenData, *, path: bool = T
         if len(tests) > 1:
             theta, error = np.array([t.estimate for t in tests]), np.array([t.scale for t in tests])
             partial[outcome] = partial_pooling(theta, error, config.estimation.level)
-    return OpenDataEvaluation(config, data, tuple(rows), tuple(pooled), partial, tuple(exposed), effects)
+    return OpenDataEvaluation(config, data, tuple(rows), tuple(pooled), partial, tuple(exposed), effects, own_draws)
 
 
 def sensitivities(config: OpenDataConfig, data: OpenData) -> dict[str, OpenDataEvaluation]:
@@ -150,9 +166,9 @@ def sensitivities(config: OpenDataConfig, data: OpenData) -> dict[str, OpenDataE
 
 
 def sample(
-    config: OpenDataConfig, data: OpenData, projects: Sequence[Project], outcome: str
+    config: OpenDataConfig, data: OpenData, projects: Sequence[Project], outcome: str, first: int | None = None
 ) -> tuple[Panel, StaggeredDesign]:
-    """Return the panel and design of one or more projects against the never exposed.
+    """Return the panel and design of one or more projects against the never exposed, from the year `first` if given.
 
     The window begins with the first year in which the sector is published; a project whose term ended is followed to
     its last full year (declared carry-over); municipalities without the outcome are left out with an account.
@@ -168,9 +184,9 @@ def sample(
     owner = dict(zip(data.costs.unit_ids.tolist(), data.exposed.project.tolist(), strict=True))
     names = {"", *(p.name for p in projects)}
     mine = np.array([owner[unit] in names for unit in data.panel.unit_ids], dtype=np.bool_)
-    panel = data.panel.restrict(mine, "other projects", "exposed to another project").window(
-        *_years_shown(data, projects, outcome)
-    )
+    shown = _years_shown(data, projects, outcome)
+    panel = data.panel.restrict(mine, "other projects", "exposed to another project")
+    panel = panel.window(max(shown[0], first or shown[0]), shown[1])
     whole = np.asarray(~np.isnan(panel.outcomes[outcome]).any(axis=1))
     panel = panel.restrict(whole, "outcome missing", f"{outcome} is not comparable there (form of payment)")
     return panel, StaggeredDesign.from_panel(panel, Comparison.NEVER_ENROLLED, config.estimation.anticipation)
@@ -190,11 +206,6 @@ def _years_shown(data: OpenData, projects: Sequence[Project], outcome: str) -> t
     shown = data.panel.clock[~np.isnan(data.panel.outcomes[outcome]).all(axis=0)]
     ends = [p.last_full_year for p in projects if p.last_full_year is not None]
     return int(shown[0]), min([int(shown[-1]), *ends])
-
-
-def entry_year(data: OpenData, project: Project) -> int:
-    """Return the first full year of a project in this evaluation (its alternative in that sensitivity)."""
-    return int(data.exposed.entry[data.exposed.project == project.name][0])
 
 
 def estimands_of(design: StaggeredDesign) -> tuple[Estimand, ...]:
@@ -290,7 +301,7 @@ def _pooled(
                 return [_not_estimable(name, outcome, 0, Gap("no_member"))]
             continue
         parts = [draws[p.name, event_time] for p in have]
-        years = [config.window.last_year - entry_year(data, p) + 1 if event_time is OVERALL else 1 for p in have]
+        years = [len(years_averaged(config, data, p)) if event_time is OVERALL else 1 for p in have]
         weights = np.array([part.size * y for part, y in zip(parts, years, strict=True)])
         weights /= weights.sum()
         test = pooled_test(parts, weights, POOLED_REPLICATES, rng, config.estimation.level)
@@ -307,22 +318,3 @@ def _pooled(
             )
         )  # fmt: skip
     return rows
-
-
-def _per_exposed(
-    config: OpenDataConfig, data: OpenData, projects: Sequence[Project], effect: ProjectEffect
-) -> ExposedEffect:
-    """Scale one overall effect by the exposed share: exposed patients over all insured years of the members."""
-    years = data.costs.insured_years
-    insured, low, high, cost = 0.0, 0.0, 0.0, 0.0
-    for project in projects:
-        at = np.isin(data.costs.unit_ids, project.exposed)
-        mine = float(years[at, data.costs.years.index(project.first_full_year)].sum())
-        share = project.uptake(mine)
-        last = data.costs.years.index(min(config.window.last_year, project.last_full_year or config.window.last_year))
-        spent = float(np.nansum(data.costs.cost[effect.outcome][at, last])) / float(years[at, last].sum())
-        insured, low, high, cost = insured + mine, low + share[0] * mine, high + share[1] * mine, cost + spent * mine
-    assert effect.test is not None  # callers pass estimable effects only
-    return per_exposed_patient(
-        effect.project, effect.outcome, effect.test, (low / insured, high / insured), cost / insured, config.exposure
-    )

@@ -34,10 +34,23 @@ class PlaceboChoices:
 
 @dataclass(frozen=True, slots=True)
 class ExposureChoices:
-    """Largest detectable effect per exposed patient that is still rescaled, and the fee an effect is held against."""
+    """Largest detectable effect per exposed patient that is still rescaled, and the fee an effect is held against.
+
+    The fee is in euros of `fee_year`; euros are shown in those of `price_year`.
+    """
 
     largest_detectable: float
     yardstick_fee: float
+    fee_year: int
+    price_year: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrendChoices:
+    """Bounds on how trends may differ: relative magnitudes, and changes of slope in standard errors of the effect."""
+
+    bounds: tuple[float, ...]
+    slopes: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +65,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class OpenDataConfig:
-    """The question to the open claims data: window, outcomes, estimation, pooled sets, placebo, exposure."""
+    """The question to the open claims data: window, outcomes, estimation, pooled sets, placebo, exposure, trends."""
 
     title: str
     window: PanelChoices
@@ -63,12 +76,19 @@ class OpenDataConfig:
     pooled: Mapping[str, tuple[str, ...]]
     placebo: PlaceboChoices
     exposure: ExposureChoices
+    trends: TrendChoices
     sensitivity: Mapping[str, Change]
 
     @property
     def outcomes(self) -> tuple[str, ...]:
         """All outcomes in the order of the report."""
         return (self.primary, *self.secondary, *self.published_gp_columns)
+
+    @property
+    def asked_covariates(self) -> frozenset[str]:
+        """Every covariate of the headline or of a sensitivity."""
+        others = (name for change in self.sensitivity.values() for name in change.covariates or ())
+        return frozenset({*self.estimation.covariates, *others})
 
     @property
     def years(self) -> range:
@@ -107,6 +127,7 @@ def _take(settings: Settings) -> OpenDataConfig:
         pooled={name: pooled.texts(name) for name in names},
         placebo=_placebo(settings.section("placebo")),
         exposure=_exposure(settings.section("exposure")),
+        trends=_trends(settings.section("trends")),
         sensitivity=_sensitivity(settings),
     )
 
@@ -121,6 +142,15 @@ def _exposure(settings: Settings) -> ExposureChoices:
     return ExposureChoices(
         largest_detectable=settings.number("largest_detectable", 0.20, low=0.0),
         yardstick_fee=settings.number("yardstick_fee", low=0.0),
+        fee_year=settings.integer("fee_year", low=2012),
+        price_year=settings.integer("price_year", low=2012),
+    )
+
+
+def _trends(settings: Settings) -> TrendChoices:
+    return TrendChoices(
+        bounds=settings.numbers("bounds", (0.0, 0.5, 1.0, 2.0), low=0.0),
+        slopes=settings.numbers("slopes", (0.0, 0.5, 1.0), low=0.0),
     )
 
 

@@ -11,9 +11,14 @@ import numpy as np
 
 from mtvp_eval.clock import NEVER
 from mtvp_eval.data.open_data.codes import read_code_table
+from mtvp_eval.data.open_data.exposure_years import SOURCES, exposed_share
 from mtvp_eval.data.open_data.projects import Project
-from mtvp_eval.pipeline.open_data import entry_year
+from mtvp_eval.pipeline.open_data_config import OpenDataConfig
+from mtvp_eval.pipeline.open_data_euros import EuroEffect
+from mtvp_eval.pipeline.open_data_exposed import entry_year, insured_by_year, share_of
 from mtvp_eval.pipeline.open_data_results import OpenData, OpenDataEvaluation, ProjectEffect
+from mtvp_eval.pipeline.open_data_synthetic import SyntheticFit
+from mtvp_eval.pipeline.open_data_trends import TrendBound
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +31,7 @@ def open_data_frames(
 
     account (euro and insured years by year and step), lineage (municipalities left out), sectors (published columns),
     breaks, projects, municipalities, trends (log observed/expected by project and year), effects (projects and sets,
-    overall and by event time), partial, exposed, sensitivity.
+    overall and by event time), partial, exposure (by calendar year), exposed, sensitivity.
 
     Parameters
     ----------
@@ -42,11 +47,12 @@ def open_data_frames(
         "lineage": pd.DataFrame([asdict(row) for row in data.panel.lineage]),
         "sectors": read_code_table(codes, "vektis_sectors", ["column", "sector"]),
         "breaks": pd.DataFrame([asdict(row) for row in data.breaks]),
-        "projects": pd.DataFrame([_project(data, p) for p in data.projects]),
+        "projects": pd.DataFrame([_project(answer.config, data, p) for p in data.projects]),
         "municipalities": read_code_table(codes, "open_data_municipalities", ["project", "municipality", "reason"]),
         "trends": pd.DataFrame(list(_trends(data))),
         "effects": pd.DataFrame(list(_effects(answer))),
         "partial": pd.DataFrame(list(_partial(answer))),
+        "exposure": pd.DataFrame(list(_exposure(data))),
         "exposed": pd.DataFrame(list(_exposed(answer))),
         "sensitivity": pd.DataFrame(
             [
@@ -59,17 +65,18 @@ def open_data_frames(
     }
 
 
-def _project(data: OpenData, project: Project) -> dict[str, Any]:
+def _project(config: OpenDataConfig, data: OpenData, project: Project) -> dict[str, Any]:
     at = np.isin(data.costs.unit_ids, project.exposed)
     entry = entry_year(data, project)
     insured = float(data.costs.insured_years[at, data.costs.years.index(entry)].sum())
-    low, high = project.uptake(insured)
+    share = share_of(config, data, [project])
     return {
         "project": project.name, "label": project.label, "first_year": project.first_year, "first_full_year": entry,
         "last_full_year": project.last_full_year, "absorbing": project.absorbing,
         "municipalities": len(project.exposed), "possibly_reached": len(project.possible), "insured_years": insured,
         "practices_low": project.practices[0], "practices_high": project.practices[1],
-        "list_low": project.list_size[0], "list_high": project.list_size[1], "uptake_low": low, "uptake_high": high,
+        "list_low": project.list_size[0], "list_high": project.list_size[1], "uptake_low": share.low,
+        "uptake_mean": share.mean, "uptake_high": share.high,
     }  # fmt: skip
 
 
@@ -138,13 +145,67 @@ def _partial(answer: OpenDataEvaluation) -> Iterator[dict[str, Any]]:
             yield {"outcome": outcome, "project": name, "log_points": float(value), "std_error": float(error)}
 
 
+def _exposure(data: OpenData) -> Iterator[dict[str, Any]]:
+    """Exposed share of each calendar year of a project, as bounds, with what they are made of."""
+    for project in data.projects:
+        for one in project.years:
+            insured = insured_by_year(data, project, [one.year])
+            ends = exposed_share([one], project.list_size, insured, np.array([[0.0] * SOURCES, [1.0] * SOURCES]))
+            yield {
+                "project": project.name, "year": one.year, "months_low": one.months[0], "months_high": one.months[1],
+                "practices_low": one.practices[0], "practices_high": one.practices[1],
+                "insured_years": float(insured[0]), "share_low": float(ends[0]), "share_high": float(ends[1]),
+            }  # fmt: skip
+
+
 def _exposed(answer: OpenDataEvaluation) -> Iterator[dict[str, Any]]:
+    """Exposed shares, smallest effects found and relative effects per exposed patient, all as shares (not per cent)."""
     for row in answer.exposed:
         ratio = row.ratio
         yield {
-            "project": row.project, "outcome": row.outcome, "uptake_low": row.share[0], "uptake_high": row.share[1],
-            "detectable_low": row.detectable[0], "detectable_high": row.detectable[1], "cost_eur": row.cost,
-            "needed": row.needed, "log_points": ratio.estimate if ratio else float("nan"),
-            "ci_low": ratio.low if ratio else float("nan"), "ci_high": ratio.high if ratio else float("nan"),
-            "shape": str(ratio.shape) if ratio else "",
+            "project": row.project, "outcome": row.outcome, "uptake_low": row.share.low, "uptake_mean": row.share.mean,
+            "uptake_high": row.share.high, "uptake_sd": row.share.sd, "detectable_low": row.detectable[0],
+            "detectable_mean": row.detectable[1], "detectable_high": row.detectable[2],
+            "effect": ratio.estimate if ratio else float("nan"), "ci_low": ratio.low if ratio else float("nan"),
+            "ci_high": ratio.high if ratio else float("nan"), "shape": str(ratio.shape) if ratio else "",
         }  # fmt: skip
+
+
+def euro_frame(effects: Iterable[EuroEffect]) -> pd.DataFrame:
+    """Return one row an overall effect in euros of the price year; ends are flattened as ``_low`` and ``_high``."""
+    import pandas as pd
+
+    rows = []
+    for row in effects:
+        made: dict[str, Any] = {
+            "project": row.project, "outcome": row.outcome, "cost": row.cost, "expected": row.expected,
+            "fee": row.fee, "needed_low": row.needed[0], "needed_high": row.needed[1],
+            "needed_share": row.needed_share, "detectable": row.detectable,
+        }  # fmt: skip
+        for name in ("saving", "per_exposed", "net"):
+            made |= dict(zip((name, f"{name}_low", f"{name}_high"), getattr(row, name), strict=True))
+        rows.append(made)
+    return pd.DataFrame(rows)
+
+
+def trend_frame(bounds: Iterable[TrendBound]) -> pd.DataFrame:
+    """Return one row a robust interval, in per cent; years before the base as text."""
+    import pandas as pd
+
+    rows = [{**asdict(b), "before": _years(b.before)} for b in bounds]
+    frame = pd.DataFrame(rows)
+    for name in ("low", "high"):
+        frame[name] = 100.0 * np.expm1(frame[name].astype(float))
+    return frame
+
+
+def synthetic_frame(fits: Iterable[SyntheticFit]) -> pd.DataFrame:
+    """Return one row a synthetic comparison, effects and errors in per cent."""
+    import pandas as pd
+
+    frame = pd.DataFrame([asdict(fit) for fit in fits])
+    for name in ("estimate", "without_low", "without_high", "in_time"):
+        frame[name] = 100.0 * np.expm1(frame[name].astype(float))
+    for name in ("pre_rmspe", "placebo_rmspe"):
+        frame[name] = 100.0 * frame[name].astype(float)
+    return frame

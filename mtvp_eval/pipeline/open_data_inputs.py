@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtvp_eval.config import config_path
+from mtvp_eval.costbenefit.prices import Index, read_price_table
 from mtvp_eval.data.open_data.codes import GP_SECTORS, read_code_table, read_sector_columns, sector_members
 from mtvp_eval.data.open_data.vektis import files_of_year, supply_problems
 from mtvp_eval.errors import CommandError, DataError, EstimationError
 from mtvp_eval.pipeline.evaluate import DATA_VARIABLE
 from mtvp_eval.pipeline.open_data import evaluate_open_data, prepare_open_data, sensitivities
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
-from mtvp_eval.pipeline.open_data_frames import open_data_frames
+from mtvp_eval.pipeline.open_data_euros import euro_effects
+from mtvp_eval.pipeline.open_data_frames import euro_frame, open_data_frames, synthetic_frame, trend_frame
 from mtvp_eval.pipeline.open_data_methods import other_methods
 from mtvp_eval.pipeline.open_data_results import OpenData, OpenDataEvaluation
+from mtvp_eval.pipeline.open_data_synthetic import synthetic_fits
+from mtvp_eval.pipeline.open_data_trends import trend_bounds
 from mtvp_eval.progress import step
 from mtvp_eval.project import project_root, resource
 from mtvp_eval.provenance import named_files, provenance
@@ -28,7 +32,8 @@ if TYPE_CHECKING:
 
 REGION = "open_data"
 CBS_TABLES = ("70072NED", "82949NED")
-CBS_COVARIATES = frozenset({"log_address_density", "hospital_distance_km", "non_western_share"})
+OWN_COVARIATES = frozenset({"log_insured", "share_65", "level_total"})
+"""Made from the Vektis files alone; every other covariate needs the CBS tables."""
 
 
 def open_data_inputs(data: Path | None = None) -> OpenDataInputs:
@@ -49,7 +54,7 @@ def open_data_inputs(data: Path | None = None) -> OpenDataInputs:
     question = config_path(project_root(), REGION)
     config = OpenDataConfig.read(question)
     vektis, cbs = open_data_folders(data)
-    codes = resource("data_dictionary") / "codes"
+    codes, prices = resource("data_dictionary") / "codes", resource("data_dictionary") / "prices"
     tables = require_files(config, vektis, cbs, codes)
     with step("reading the Vektis files"):
         prepared = prepare_open_data(config, vektis, codes, cbs if tables else None)
@@ -67,10 +72,12 @@ def open_data_inputs(data: Path | None = None) -> OpenDataInputs:
         **{f"raw/cbs/{path.name}": path for path in tables},
         f"reports/{REGION}/evaluation.yaml": question,
         **named_files(codes / "open_data", "data_dictionary/codes/open_data"),
+        "data_dictionary/prices/indices.csv": prices / "indices.csv",
     }
     manifest = provenance(sources, config.estimation.seed).to_dict()
     frames = report_frames(answer, open_data_frames(answer, others, codes), codes)
-    frames["methods"] = _methods(config, prepared)
+    with step("other estimators, and how far trends may differ"):
+        frames |= _beside(answer, read_price_table(prices).index)
     return OpenDataInputs(
         region=REGION,
         level=config.estimation.level,
@@ -89,6 +96,8 @@ def open_data_inputs(data: Path | None = None) -> OpenDataInputs:
             "jump_limit": config.window.jump_limit,
             "largest_detectable": config.exposure.largest_detectable,
             "fee": config.exposure.yardstick_fee,
+            "fee_year": config.exposure.fee_year,
+            "price_year": config.exposure.price_year,
             "payment_units": _other_payment(prepared),
         },
         frames=frames,
@@ -162,8 +171,7 @@ def _cbs_files(cbs: Path, table: str) -> list[Path]:
 
 
 def _needs_cbs(config: OpenDataConfig) -> bool:
-    asked = {*config.estimation.covariates, *(c for s in config.sensitivity.values() for c in s.covariates or ())}
-    return config.placebo.region != "none" or bool(asked & CBS_COVARIATES)
+    return config.placebo.region != "none" or bool(config.asked_covariates - OWN_COVARIATES)
 
 
 def report_frames(answer: OpenDataEvaluation, frames: dict[str, pd.DataFrame], codes: Path) -> dict[str, pd.DataFrame]:
@@ -172,6 +180,7 @@ def report_frames(answer: OpenDataEvaluation, frames: dict[str, pd.DataFrame], c
 
     texts = ["label_nl", "insurer", "start_as_published", *("timing_reason", "timing_reason_nl")]
     texts += ["uptake_reason", "uptake_reason_nl"]
+    years = ["project", "year", "basis", "reason", "reason_nl"]
     said = read_code_table(codes, "open_data_projects", ["project", *texts])[["project", *texts]]
     data = answer.data
     doubtful = data.costs.unit_ids[data.exposed.doubtful].tolist()
@@ -180,6 +189,9 @@ def report_frames(answer: OpenDataEvaluation, frames: dict[str, pd.DataFrame], c
         "projects": frames["projects"].merge(said, on="project"),
         "breaks": read_code_table(codes, "vektis_breaks", ["sector", "year", "kind", "what", "what_nl"]),
         "left_out": pd.DataFrame({"municipality": [name.title() for name in gone]}),
+        "exposure": frames["exposure"].merge(
+            read_code_table(codes, "open_data_exposure", years)[years].astype({"year": int}), on=["project", "year"]
+        ),
         "places": read_code_table(codes, "project_places", ["project", "place", "place_nl", "lon", "lat"]).astype(
             {"lon": float, "lat": float}
         ),
@@ -189,15 +201,19 @@ def report_frames(answer: OpenDataEvaluation, frames: dict[str, pd.DataFrame], c
     return {name: frame if len(frame) else frame.reindex(columns=list(FRAMES[name])) for name, frame in made.items()}
 
 
-def _methods(config: OpenDataConfig, data: OpenData) -> pd.DataFrame:
-    """Overall effects by other estimators, in per cent; fit before the start likewise."""
+def _beside(answer: OpenDataEvaluation, index: Index) -> dict[str, pd.DataFrame]:
+    """Return what stands beside the effects: euros, robust intervals, synthetic comparisons, other estimators."""
     import pandas as pd
 
-    rows = [
-        (e.project, e.method, 100.0 * np.expm1(e.estimate), e.p_value, 100.0 * e.fit)
-        for e in other_methods(config, data)
-    ]
-    return pd.DataFrame(rows, columns=list(FRAMES["methods"]))
+    config, data = answer.config, answer.data
+    fits = synthetic_fits(config, data)
+    methods = [(e.project, e.method, 100.0 * np.expm1(e.estimate)) for e in other_methods(config, data, fits)]
+    return {
+        "euros": euro_frame(euro_effects(answer, index)),
+        "robust": trend_frame(trend_bounds(answer)),
+        "synthetic": synthetic_frame(fits),
+        "methods": pd.DataFrame(methods, columns=list(FRAMES["methods"])),
+    }
 
 
 def _placebo_rows(answer: OpenDataEvaluation) -> list[tuple[str, int, float]]:

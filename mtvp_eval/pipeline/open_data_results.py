@@ -12,7 +12,7 @@ from mtvp_eval.data.open_data.projects import Exposure, Project
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.inference.exposed import ExposedEffect
-from mtvp_eval.inference.placebo import PlaceboTest
+from mtvp_eval.inference.placebo import PlaceboDraws, PlaceboTest
 from mtvp_eval.inference.pooling import PartialPooling
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
 
@@ -78,7 +78,8 @@ class OpenDataEvaluation:
     """The answer: effects by project and pooled, partial pooling by outcome, and effects per exposed patient.
 
     `effects` holds, by project or set and outcome, the estimator's own object with influence functions; for sets its
-    variance is clustered by region.
+    variance is clustered by region. `draws` holds, by project and outcome, the placebo contrasts by event time (None:
+    the mean over full years).
     """
 
     config: OpenDataConfig
@@ -88,3 +89,4 @@ class OpenDataEvaluation:
     partial: Mapping[str, PartialPooling]
     exposed: tuple[ExposedEffect, ...]
     effects: Mapping[tuple[str, str], EffectEstimates]
+    draws: Mapping[tuple[str, str], Mapping[int | None, PlaceboDraws]]

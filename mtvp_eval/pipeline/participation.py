@@ -16,6 +16,7 @@ from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.dictionary.schema import Programme
 from mtvp_eval.errors import DesignError
 from mtvp_eval.pipeline.attrition import region_bounds
+from mtvp_eval.pipeline.draw import DrawEvidence
 from mtvp_eval.pipeline.interference import COLUMNS, region_interference
 from mtvp_eval.pipeline.replayable import replayable_draw
 from mtvp_eval.pipeline.uptake import region_uptake
@@ -32,12 +33,14 @@ def participation(
     drawn: LotteryDesign,
     effects: pd.DataFrame,
     config: EvaluationConfig,
+    draw: DrawEvidence | None = None,
 ) -> Mapping[str, pd.DataFrame]:
     """Return everything a report says of uptake, leavers, lineage and interference; a part that fails says why.
 
     The frames are those of `report.tables.uptake`, and ``changes`` (kind, practices) where a table of lineage was
     supplied. `panel` and `drawn` are those compared, `effects` the tidy table of estimates, of which the event times
-    are taken out of those that started before waiting practices are probed for interference.
+    are taken out of those that started before waiting practices are probed for interference; `draw` is replayed to
+    test whether winning has to do with leaving.
     """
     outcomes = list(dict.fromkeys(effects["outcome"]))
     level = config.estimation.level
@@ -46,7 +49,7 @@ def participation(
         "uptake_counts": taken.counts,
         "uptake": taken.effects,
         "announcement": taken.placebo,
-        "bounds": region_bounds(linked, panel, config.estimation, outcomes, level),
+        "bounds": region_bounds(linked, panel, config.estimation, outcomes, level, draw),
         "interference": _interference(extracts, linked, programme, effects, outcomes, config),
     }
     if "practice_lineage" in extracts.tables:

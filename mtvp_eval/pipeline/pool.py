@@ -13,7 +13,7 @@ from mtvp_eval.dictionary.load import load_dictionary
 from mtvp_eval.dictionary.schema import Outcome
 from mtvp_eval.errors import CommandError
 from mtvp_eval.inference.regions import PooledRegions, pool_regions
-from mtvp_eval.pipeline.pool_reading import Brought, read_regions
+from mtvp_eval.pipeline.pool_reading import NO_REGIONS, POOLED, Brought, read_regions
 from mtvp_eval.pipeline.publish import write_run_record
 from mtvp_eval.progress import step
 from mtvp_eval.project import project_root, resource
@@ -28,8 +28,8 @@ from mtvp_eval.report.results import MANIFEST, RESULTS
 if TYPE_CHECKING:
     import pandas as pd
 
-POOLED, TEMPLATE = "pooled", "pooled_regions"
-"""Folder under reports/ of what regions say together, and the notebook that says it."""
+TEMPLATE = "pooled_regions"
+"""The notebook that says what regions show together."""
 NAMES = {"en": TEMPLATE, "nl": f"{TEMPLATE}_nl"}
 
 
@@ -145,7 +145,7 @@ def pooled_inputs(names: Sequence[str] | str) -> PooledInputs:
 
 def _every_region(root: Path) -> tuple[str, ...]:
     found = (path.parent.name for path in (root / "reports").glob(f"*/{RESULTS}"))
-    return tuple(sorted(name for name in found if name not in (POOLED, "open_data")))
+    return tuple(sorted(name for name in found if name not in NO_REGIONS))
 
 
 def _pooled(given: Mapping[str, Brought], level: float) -> PooledRegions:

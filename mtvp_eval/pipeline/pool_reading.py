@@ -13,6 +13,11 @@ from mtvp_eval.config import EvaluationConfig, config_path
 from mtvp_eval.errors import CommandError, DataError, MtvpError
 from mtvp_eval.report.results import RESULTS
 
+POOLED = "pooled"
+"""Folder under reports/ of what regions say together."""
+NO_REGIONS = (POOLED, "open_data")
+"""Folders under reports/ that hold results and are no region."""
+
 
 @dataclass(frozen=True, slots=True)
 class Brought:
@@ -52,9 +57,15 @@ def read_regions(root: Path, names: Sequence[str]) -> tuple[RegionResults, ...]:
     if repeated:
         raise CommandError(f"Named more than once: {', '.join(repeated)}. A region counts once.")
     if len(names) < 2:
-        raise CommandError(f"{len(names)} region named; pooling needs two at least, a prediction interval three.")
+        raise CommandError(
+            f"{len(names)} region{'' if len(names) == 1 else 's'} named; pooling needs two at least, a prediction "
+            "interval three."
+        )
     absent, unreadable, found = [], [], []
     for name in sorted(names):
+        if name in NO_REGIONS:
+            absent.append(f"  {name}: this folder of reports/ holds no region.")
+            continue
         try:
             config = EvaluationConfig.read(config_path(root, name))
             content = _content(config_path(root, name).parent / RESULTS)

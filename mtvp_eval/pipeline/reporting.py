@@ -43,7 +43,7 @@ PLACES = {
     "assumptions": "assumptions",
     "heterogeneity": "by_cohort",
     "who_pays_who_gains": "parties",
-    "uncertainty": "tornado",
+    "uncertainty": "spread",
     "inputs": "assumptions",
     "net_benefit": "perspectives",
     "sensitivity": "scenarios",

@@ -68,7 +68,8 @@ def diagnosis(
     r"""Summarise R runs.
 
     Monte Carlo errors: :math:`s/\sqrt R` of the bias, :math:`s(d^2)/(2\,\text{rmse}\sqrt R)` of the root mean square,
-    :math:`\sqrt{p(1-p)/R}` of shares, and the error ratio's by the delta method.
+    :math:`\sqrt{\tilde p(1-\tilde p)/(R+4)}` of shares with :math:`\tilde p = (Rp + 2)/(R + 4)` (Agresti & Coull 1998),
+    so that a share of 0 or 1 in few runs does not look known, and the error ratio's by the delta method.
 
     Parameters: `estimate`, `std_error`, `df`, `truth` (R,); `level` of the intervals; `failed` runs that gave none.
     Raises ``EstimationError`` for fewer than two runs.
@@ -92,12 +93,17 @@ def diagnosis(
         float(truth.mean()),
         Diagnosand(float(gap.mean()), spread / float(np.sqrt(R))),
         Diagnosand(rmse, float((gap**2).std(ddof=1)) / (2 * rmse * float(np.sqrt(R))) if rmse else 0.0),
-        Diagnosand(inside, float(np.sqrt(inside * (1 - inside) / R))),
-        Diagnosand(excludes, float(np.sqrt(excludes * (1 - excludes) / R))),
+        Diagnosand(inside, _error_of_share(inside, R)),
+        Diagnosand(excludes, _error_of_share(excludes, R)),
         Diagnosand(ratio, ratio * float(relative)),
         R,
         failed,
     )
+
+
+def _error_of_share(share: float, runs: int) -> float:
+    moved = (runs * share + 2) / (runs + 4)
+    return float(np.sqrt(moved * (1 - moved) / (runs + 4)))
 
 
 @dataclass(frozen=True, slots=True)

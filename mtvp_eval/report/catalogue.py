@@ -68,6 +68,7 @@ PAGE: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "extrapolations": insurer_page.extrapolations,
     "capacity": insurer_page.capacity,
     "returns": returns.returns,
+    "budget_impact": returns.budget_impact,
     "funding": returns.funding,
     "spread": returns.spread,
     "plane": plane.plane,

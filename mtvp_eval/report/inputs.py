@@ -91,6 +91,7 @@ PAGE_FRAMES: dict[str, tuple[str, ...]] = {
         *("scenario", "part", "first_year", "last_year", "programme", "induced", "savings", "net_ratio", "gross_ratio"),
         *("payback", "reading", "probability"),
     ),
+    "budget_impact": ("scenario", "year", "programme", "induced", "savings", "net_cost", "low", "high", "freed"),
     "funding": (
         *("group", "scenario", "form", "payment", "claims", "outlay", "gp_practice", "insurer", "fte", "minutes"),
         *("low", "high"),
@@ -157,6 +158,7 @@ class InsurerPage:
     extrapolations: pd.DataFrame
     capacity: pd.DataFrame
     returns: pd.DataFrame
+    budget_impact: pd.DataFrame
     funding: pd.DataFrame
     spread: pd.DataFrame
     plane: pd.DataFrame

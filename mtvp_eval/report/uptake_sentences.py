@@ -53,6 +53,7 @@ def _per_quarter(inputs: ReportInputs, language: str) -> list[str]:
     words = {
         "outcome": info.title[language], "unit": info.unit[language], "level": percent(inputs.level),
         "itt": number(float(row["itt"]), language, places, signed=True),
+        "itt_range": interval(float(row["itt_low"]), float(row["itt_high"]), language, places),
         "exposure": number(float(row["itt_exposure"]), language, 2),
         "estimate": number(float(row["estimate"]), language, places, signed=True),
         "range": interval(float(row["low"]), float(row["high"]), language, places),
@@ -81,7 +82,11 @@ def bounds(inputs: ReportInputs, language: str) -> list[str]:
     if not left:
         return [_say("bounds_none", language)]
     key = "bounds_few" if left < inputs.min_units else "bounds_some"
-    return [_say(key, language, least=inputs.min_units, left=left)]
+    said = [_say(key, language, least=inputs.min_units, left=left)]
+    flagged = int((frame["p_left"].astype(float) <= 1 - inputs.level).sum()) if "p_left" in frame else 0
+    if flagged:
+        said.append(_say("bounds_flagged", language, n=flagged, p=number(1 - inputs.level, language, 2)))
+    return said
 
 
 def lineage_changes(inputs: ReportInputs, language: str) -> list[str]:

@@ -178,7 +178,7 @@ def spoilt(project, *faults):
 
 
 def test_a_bad_ledger_is_refused_with_every_error(project, capsys):
-    spoilt(project, "without price year", "one overlap group", "mixed currencies")
+    spoilt(project, "without price year", "one overlap group", "mixed currencies", "unknown effect")
     path = project / "data_dictionary" / "ledgers" / "mtvp.yaml"
     ledger = yaml.safe_load(path.read_text(encoding="utf-8"))
     ledger["lines"][3].pop("payer")
@@ -190,6 +190,7 @@ def test_a_bad_ledger_is_refused_with_every_error(project, capsys):
         "line practice_outlay.price_payer: has no price_year",
         "line regional_organisation.price_payer.currency: must be EUR",
         "lines hospital_cost, pharmacy_cost: measure the same euros (overlap group hospital)",
+        "line hospital_cost: unknown effect id cost_hospitl; did you mean cost_hospital?",
     ):
         assert part in message
     assert not (project / "reports" / "small" / "results.json").exists()

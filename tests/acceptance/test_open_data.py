@@ -31,6 +31,10 @@ SMALL = {
     "  urban: {covariates: [log_insured, share_65, level_total, log_address_density, non_western_share]}\n": "",
     "  direct_standardisation: {direct: true}\n": "",
     "  no_covariates: {covariates: []}\n": "",
+    "  deprivation: {covariates: [log_insured, share_65, level_total, assistance_share]}\n": "",
+    (
+        "  deprivation_strata: {covariates: [log_insured, share_65, level_total, assistance_middle, assistance_high]}\n"
+    ): "",
 }
 EFFECT = {"deventer": -0.10, "terneuzen": -0.15}
 
@@ -135,11 +139,35 @@ def test_other_estimators_stand_beside_the_declared_one(inputs):
     projects = frame.drop(index=list(inputs.pooled))
     # one cohort against the never exposed: the saturated regression is outcome regression, by another route
     assert np.abs(projects["etwfe"] - projects["declared"]).max() < 1e-6
+    # local projections learn the slopes from exposed and untouched together: the same with one exposed municipality
+    alone = ["kb_utrecht", "terneuzen", "munstergeleen", "afferden"]
+    assert np.abs(projects["local_projections"] - projects["declared"])[alone].max() < 1e-6
+    assert np.abs(frame["two_stage"] - frame["imputation"]).max() < 1e-6  # the same untreated path
     assert frame.loc["all", "imputation"] != pytest.approx(frame.loc["all", "declared"], abs=1e-3)
-    assert frame.loc[list(inputs.pooled), "synthetic_control"].isna().all()
-    given = frame["synthetic_control"].notna()
-    assert given.any()
-    assert (frame.loc[given, "fit"] > 0).all()
+    assert frame.loc[list(inputs.pooled), ["local_projections", "stacked", "synthetic_control"]].isna().all(axis=None)
+    assert frame["stacked"].notna().sum() == len(projects)
+
+
+def test_a_synthetic_comparison_stands_with_its_diagnostics_or_its_refusal(inputs):
+    page = OpenDataPage(inputs, "en")
+    made, refused = page.table("synthetic").frame, page.table("synthetic_refused").frame
+    assert len(made) + len(refused) == len(inputs.frames["synthetic"])
+    shown = ["p_value", "pre_rmspe", "placebo_rmspe", "largest", "effective_donors", "without_low", "without_high"]
+    assert made[shown].notna().all(axis=None)
+    assert (made["clean_years"] >= 5).all()
+    assert refused["reason_text"].str.len().min() > 10
+
+
+def test_euros_stand_beside_what_would_have_been_needed(inputs):
+    page = OpenDataPage(inputs, "nl")
+    table = page.primary_table("euros")
+    assert "2022" in table.title
+    frame = table.frame.set_index("project")
+    assert (frame["needed_low"] <= frame["needed_high"]).all()
+    assert (frame["saving_low"] < frame["saving"]).all()
+    said = " ".join(SENTENCES["euros"](inputs, "nl"))
+    assert "11,52" in said
+    assert "11,10" in said  # the same fee in euros of 2022
 
 
 def test_all_that_is_missing_is_said_at_once(project, files, tmp_path):
@@ -174,6 +202,7 @@ def test_no_folder_no_cbs_and_a_misspelt_question_end_in_two(project, files):
 
 def test_a_window_without_any_start_is_refused(project, files):
     changes = {"last_year: 2022  ": "last_year: 2014  ", "  before_covid: {last_year: 2019}\n": ""}
+    changes["  to_2021: {last_year: 2021}"] = ""
     ask(project, {**SMALL, **changes})
     with pytest.raises(CommandError, match="district_nursing, gp_chain is not published"):
         open_data_inputs(files)

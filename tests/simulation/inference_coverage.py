@@ -21,7 +21,7 @@ from tests.simulation.made_regions import Region, capped_region, equal_region
 from tests.simulation.recommended_pairs import Interval, advised
 
 SEED = 20261126
-EQUAL, CAPPED = (12, 20, 40, 60), (20, 40)
+EQUAL, CAPPED, LARGE = (12, 20, 40), (20, 40), (60,)
 FEW = 5
 """Regions in which the slow methods are tried: one in five."""
 BEGIN, END = "<!-- coverage: made by tests/simulation/inference_coverage.py -->", "<!-- end of coverage -->"
@@ -52,7 +52,6 @@ def equal_pairs(region: Region, rng: np.random.Generator, slow: bool) -> Iterato
     yield from recommended_pairs.by_lottery(region)
     yield from recommended_pairs.two_way(region, rng)
     yield from recommended_pairs.counts(region)
-    yield from recommended_pairs.authors_own(region)
     if slow:
         yield from recommended_pairs.wedge(region)
 
@@ -67,7 +66,16 @@ def capped_pairs(region: Region, rng: np.random.Generator, slow: bool) -> Iterat
         yield from other_pairs.replays(region, rng)
 
 
-MAKERS = {"equal": (equal_region, equal_pairs), "capped": (capped_region, capped_pairs)}
+def large_pairs(region: Region, rng: np.random.Generator, slow: bool) -> Iterator[Interval]:
+    """What changes from fifty units on."""
+    yield from recommended_pairs.authors_own(region)
+
+
+MAKERS = {
+    "equal": (equal_region, equal_pairs),
+    "capped": (capped_region, capped_pairs),
+    "large": (equal_region, large_pairs),
+}
 
 
 def coverage(kind: str, n: int, regions: int) -> Tallies:
@@ -136,7 +144,9 @@ def table(by_size: dict[int, Tallies], both: bool) -> str:
     return "\n".join(lines)
 
 
-def written(equal: dict[int, Tallies], capped: dict[int, Tallies], other: str, regions: int) -> str:
+def written(
+    equal: dict[int, Tallies], capped: dict[int, Tallies], large: dict[int, Tallies], other: str, regions: int
+) -> str:
     """Return the part of the page between the markers."""
     error, few = (np.sqrt(0.95 * 0.05 / r) for r in (regions, regions / FEW))
     return "\n\n".join([
@@ -146,6 +156,8 @@ def written(equal: dict[int, Tallies], capped: dict[int, Tallies], other: str, r
         "### The programme's capped draw, effects that build up",
         "Coverage for the practices of the region / for regions made alike.",
         table(capped, both=True),
+        "### From fifty units on: equal chances, the authors' own variances beside the default",
+        table(large, both=False),
         f"{regions} regions a column, Monte Carlo error {error:.3f}; stepped wedge and replays {regions // FEW}, "
         f"{few:.3f}.",
         "### Clusters above the practice, several entries at once, sensitivity",
@@ -164,13 +176,14 @@ def main() -> None:
     with ProcessPoolExecutor(options.workers) as pool:
         columns = {
             (kind, n): pool.submit(coverage, kind, n, options.regions)
-            for kind, sizes in (("capped", CAPPED), ("equal", EQUAL))
+            for kind, sizes in (("capped", CAPPED), ("equal", EQUAL), ("large", LARGE))
             for n in sizes
         }
         rest = pool.submit(partial(other_pairs.table, options.regions))
         equal = {n: columns["equal", n].result() for n in EQUAL}
         capped = {n: columns["capped", n].result() for n in CAPPED}
-        text = written(equal, capped, rest.result(), options.regions)
+        large = {n: columns["large", n].result() for n in LARGE}
+        text = written(equal, capped, large, rest.result(), options.regions)
     if options.write is None:
         sys.stdout.write(text + "\n")
         return

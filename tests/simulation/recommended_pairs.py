@@ -253,7 +253,7 @@ def wedge(region: Region) -> Iterator[Interval]:
 
 
 def authors_own(region: Region) -> Iterator[Interval]:
-    """What ``mtvp estimate`` prints from fifty units on: the variance of each method's own code."""
+    """What ``mtvp estimate`` prints from fifty units on, the variance of each method's own code, and the default."""
     panel, design = region.panel, region.design
     target = overall(design)
     for name, key, method in (
@@ -263,6 +263,6 @@ def authors_own(region: Region) -> Iterator[Interval]:
         ("Two-stage", "two_stage", two_stage),
         ("Extended two-way regression", "etwfe", etwfe),
     ):
-        effects = published(key, aggregate(method(panel, design, "y"), design, [target]))
-        if effects.correction != "hc2":
-            yield read(name, effects, target, AUTHORS)
+        effects = aggregate(method(panel, design, "y"), design, [target])
+        yield read(name, published(key, effects), target, AUTHORS)
+        yield read(name, effects, target)

@@ -87,3 +87,22 @@ def test_an_unknown_method_beside_the_headline_is_named(tmp_path):
     path = written(tmp_path, lambda content: content["estimation"].update(sensitivity=["imputatoin"]))
     with pytest.raises(CommandError, match="did you mean imputation"):
         EvaluationConfig.read(path)
+
+
+@pytest.mark.parametrize(
+    ("looks", "said"),
+    [
+        ({"planned": 4}, "planned needs taken"),
+        ({"taken": 5, "planned": 4}, "this is look 5, but 4 were planned"),
+        ({"taken": 0}, "taken must be at least 1"),
+        ({"number": 2}, "unknown key number"),
+    ],
+)
+def test_looks_must_fit_what_was_planned(tmp_path, looks, said):
+    with pytest.raises(CommandError, match=said):
+        EvaluationConfig.read(written(tmp_path, lambda content: content.update(looks=looks)))
+
+
+def test_looks_that_are_not_declared_are_none(tmp_path):
+    found = EvaluationConfig.read(written(tmp_path, lambda content: content.pop("looks"))).looks
+    assert (found.taken, found.planned) == (None, None)

@@ -1,6 +1,7 @@
-"""CBS (Statistics Netherlands): region and key figures of 2015 by municipality, brought to the stable division.
+"""CBS (Statistics Netherlands): regions, key figures and SES-WOA by municipality, brought to the stable division.
 
-Bron: CBS, tables 70072NED (Regionale kerncijfers Nederland) and 82949NED (Gebieden in Nederland), CC BY 4.0.
+Bron: CBS, tables 70072NED (Regionale kerncijfers Nederland, 2015), 82949NED (Gebieden in Nederland) and, where it is
+there, 85163NED (SES-WOA, 2019); CC BY 4.0.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ _MEANS = {
     "hospital_distance_km": "AfstandTotZiekenhuis_",
     "non_western_share": "TotaalNietWesterseMigratieachtergrond_46",
 }
+_COUNTS = {"assistance_share": "BijstandTotDeAOWLeeftijd_"}
+SES_TABLE = "85163NED"
+_SES = {"code": "Regiocode", "name": "Wijken en buurten", "households": "Particuliere huishoudens", "score": "SES-WOA"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class KeyFigures:
 
     `region` holds `corop`, `care_office` (the region in which one insurer purchases long-term care) and `province`,
     each (n,) names; a unit made of parts takes the region of its largest part. `values` holds (n,) means weighted by
-    population.
+    population, the share of people on social assistance, and `ses_woa` (NaN where the table has no row of the unit).
     """
 
     unit_ids: ObjectArray
@@ -95,7 +99,30 @@ def read_cbs(folder: Path, divisions: Mapping[str, str]) -> KeyFigures:
         weighted = np.bincount(index[known], (population * x)[known], len(units))
         with np.errstate(invalid="ignore"):
             values[name] = frozen(weighted / np.bincount(index[known], population[known], len(units)))
+    for name, prefix in _COUNTS.items():
+        count = _number(merged, _column(merged, prefix))
+        values[name] = frozen(np.bincount(index, count, len(units)) / total)
+    values["ses_woa"] = frozen(_scores(folder, units, divisions))
     return KeyFigures(units, frozen(total), region, values)
+
+
+def _scores(folder: Path, units: ObjectArray, divisions: Mapping[str, str]) -> FloatArray:
+    """Return SES-WOA of each unit, the mean of its parts by households; NaN without the table or a row in it."""
+    found = sorted(path for path in folder.glob("*.csv*") if SES_TABLE.lower() in path.name.lower())
+    score, weight = np.zeros(len(units)), np.zeros(len(units))
+    if found:
+        table = pd.read_csv(found[0], sep=";", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = table.apply(lambda column: column.str.strip())
+        names = {key: _column(table, prefix, SES_TABLE) for key, prefix in _SES.items()}
+        table = table[table[names["code"]].str.startswith("GM")]
+        spelled = [municipality_name(name) for name in table[names["name"]]]
+        place = {unit: i for i, unit in enumerate(units)}
+        at = np.array([place.get(divisions.get(name, name), -1) for name in spelled], dtype=np.int64)
+        value, households = _number(table, names["score"]), _number(table, names["households"])
+        known = (at >= 0) & ~np.isnan(value) & (households > 0)
+        np.add.at(score, at[known], (value * households)[known])
+        np.add.at(weight, at[known], households[known])
+    return np.where(weight > 0, score / np.where(weight > 0, weight, 1.0), np.nan)
 
 
 def _table(folder: Path, number: str) -> pd.DataFrame:
@@ -109,10 +136,10 @@ def _table(folder: Path, number: str) -> pd.DataFrame:
     return table.apply(lambda column: column.str.strip())
 
 
-def _column(table: pd.DataFrame, prefix: str) -> str:
+def _column(table: pd.DataFrame, prefix: str, number: str = "70072NED") -> str:
     found = [name for name in table.columns if name.startswith(prefix)]
     if not found:
-        raise DataError(f"CBS table 70072NED lacks the column {prefix}….")
+        raise DataError(f"CBS table {number} lacks the column {prefix}….")
     return str(found[0])
 
 

@@ -18,9 +18,13 @@ from mtvp_eval.data.panel import LineageRow, Panel
 AGED_65 = 13
 BASELINE = (
     *("log_insured", "share_65", "level_total"),
-    *("log_address_density", "hospital_distance_km", "non_western_share"),
+    *("log_address_density", "hospital_distance_km", "non_western_share", "assistance_share", "ses_woa"),
+    *("assistance_middle", "assistance_high", "ses_middle", "ses_high"),
 )
-"""Baseline values a panel may carry; the last three need the CBS figures."""
+"""Baseline values a panel may carry; those after `level_total` need the CBS figures, `ses_` also table 85163NED.
+
+`_middle` and `_high` mark the second and third third of municipalities by social assistance or by SES-WOA: strata.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +160,20 @@ def _covariates(values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     return {
         "log_address_density": np.log(values["address_density"]),
         "hospital_distance_km": values["hospital_distance_km"],
-        "non_western_share": values["non_western_share"],
+        **{name: values[name] for name in ("non_western_share", "assistance_share", "ses_woa")},
+        **_thirds("assistance", values["assistance_share"]),
+        **_thirds("ses", values["ses_woa"]),
+    }
+
+
+def _thirds(name: str, value: FloatArray) -> dict[str, FloatArray]:
+    """Mark the second and the third third of units; NaN where the value is."""
+    known = ~np.isnan(value)
+    if not known.any():
+        return {f"{name}_{third}": value for third in ("middle", "high")}
+    low, high = np.quantile(value[known], [1 / 3, 2 / 3])
+    middle, top = (value > low) & (value <= high), value > high
+    return {
+        f"{name}_{third}": np.where(known, part.astype(np.float64), np.nan)
+        for third, part in (("middle", middle), ("high", top))
     }

@@ -1,4 +1,4 @@
-"""The predecessor projects: which municipalities, from which full year, and how small a share of patients."""
+"""The predecessor projects: which municipalities, from which full year, and how many practices in each year."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from mtvp_eval.arrays import BoolArray, IntArray, ObjectArray, frozen
 from mtvp_eval.clock import NEVER
 from mtvp_eval.data.open_data.codes import read_code_table
+from mtvp_eval.data.open_data.exposure_years import ExposureYear, read_exposure_years
 from mtvp_eval.errors import DataError
 
 _COLUMNS = (
@@ -22,11 +23,12 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One project: its years, its municipalities, and the arithmetic of its uptake.
+    """One project: its years and its municipalities.
 
     `first_full_year` is its entry; `first_year` the year of the first patient (a part year, left out as base and as
-    effect). `last_full_year` is given for a project whose published term ended: it is not absorbing. `practices` and
-    `list_size` are ranges. `possible` are municipalities that may have been reached: neither exposed nor comparison.
+    effect). `last_full_year` is given for a project that ended within the window: it is not absorbing. `practices` (all
+    years) and `list_size` are ranges. `possible` are municipalities that may have been reached: neither exposed nor
+    comparison. `years` are the calendar years of its exposure.
     """
 
     name: str
@@ -39,33 +41,20 @@ class Project:
     list_size: tuple[int, int]
     exposed: tuple[str, ...]
     possible: tuple[str, ...]
+    years: tuple[ExposureYear, ...] = ()
 
     @property
     def absorbing(self) -> bool:
         """Whether the project went on, as far as published, once it had started."""
         return self.last_full_year is None
 
-    def uptake(self, insured_years: float) -> tuple[float, float]:
-        r"""Return the bounds of the share of patients in participating practices.
-
-        .. math:: s = \text{practices} \times \text{list size} / \text{insured years}, \text{ at most } 1
-
-        Parameters
-        ----------
-        insured_years : of all exposed municipalities in the first full year.
-
-        Example
-        -------
-        >>> p = Project("p", "P", 2019, 2020, None, None, (1, 1), (2300, 3500), ("A",), ())
-        >>> p.uptake(35_000.0)
-        (0.06571428571428571, 0.1)
-        """
-        low, high = (n * size / insured_years for n, size in zip(self.practices, self.list_size, strict=True))
-        return min(low, 1.0), min(high, 1.0)
+    def between(self, first: int, last: int) -> tuple[ExposureYear, ...]:
+        """Return the exposure of the calendar years from `first` to `last`, in order."""
+        return tuple(year for year in self.years if first <= year.year <= last)
 
 
 def read_projects(codes: Path, divisions: Mapping[str, str]) -> tuple[Project, ...]:
-    """Return the projects of `open_data_projects.csv` with the municipalities of `open_data_municipalities.csv`.
+    """Return the projects with their municipalities and exposure (`open_data_*.csv`).
 
     Parameters
     ----------
@@ -75,15 +64,17 @@ def read_projects(codes: Path, divisions: Mapping[str, str]) -> tuple[Project, .
     Raises
     ------
     DataError
-        If a table is missing or the two tables name different projects.
+        If a table is missing, the tables name different projects, or a year of a project has no exposure.
     """
     table = read_code_table(codes, "open_data_projects", _COLUMNS)
     places = read_code_table(
         codes, "open_data_municipalities", ["project", "municipality", "status", "basis", "reason"]
     )
-    if set(table["project"]) != set(places["project"]):
-        odd = ", ".join(sorted(set(table["project"]) ^ set(places["project"])))
-        raise DataError(f"open_data_projects.csv and open_data_municipalities.csv disagree on {odd}.")
+    exposure_years = read_exposure_years(codes)
+    for name, others in (("municipalities", set(places["project"])), ("exposure", set(exposure_years))):
+        odd = ", ".join(sorted(set(table["project"]) ^ others))
+        if odd:
+            raise DataError(f"open_data_projects.csv and open_data_{name}.csv disagree on {odd}.")
 
     def units(project: str, status: str) -> tuple[str, ...]:
         mine = places[(places["project"] == project) & (places["status"] == status)]["municipality"]
@@ -101,6 +92,7 @@ def read_projects(codes: Path, divisions: Mapping[str, str]) -> tuple[Project, .
             list_size=(int(r.list_low), int(r.list_high)),
             exposed=units(r.project, "exposed"),
             possible=units(r.project, "possible"),
+            years=exposure_years[str(r.project)],
         )
         for r in table.itertuples()
     )

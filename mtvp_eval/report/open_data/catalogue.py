@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mtvp_eval.report.open_data import tables, tables_data
+from mtvp_eval.report.open_data import tables, tables_data, tables_exposed, tables_robust
 from mtvp_eval.report.open_data.inputs import OpenDataInputs
 from mtvp_eval.report.table import ReportTable
 
@@ -18,12 +18,19 @@ TABLES: Mapping[str, Callable[[OpenDataInputs, str], ReportTable]] = {
     "event_study": tables.event_study,
     "placebo": tables.placebo,
     "placebo_groups": tables.placebo_groups,
-    "exposed": tables.exposed,
-    "partial": tables.partial,
+    "exposure": tables_exposed.exposure,
+    "exposed": tables_exposed.exposed,
+    "euros": tables_exposed.euros,
+    "euros_exposed": tables_exposed.euros_exposed,
+    "partial": tables_exposed.partial,
     "gp_columns": tables.gp_columns,
     "sensitivity": tables.sensitivity,
     "sensitivity_all": tables.sensitivity_all,
-    "methods": tables.methods,
+    "methods": tables_robust.methods,
+    "synthetic": tables_robust.synthetic,
+    "synthetic_refused": tables_robust.synthetic_refused,
+    "robust": tables_robust.robust,
+    "robust_slope": tables_robust.robust_slope,
     "trends": tables.trends,
     "account": tables_data.account,
     "lineage": tables_data.lineage,

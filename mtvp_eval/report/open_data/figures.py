@@ -66,7 +66,7 @@ def forest(table: ReportTable, inputs: OpenDataInputs) -> ReportFigure:
             ax.spines["left"].set_visible(False)
             ax.grid(axis="x", color=FAINT, linewidth=0.6)
             ax.set_axisbelow(True)
-            _few_numbers(ax.xaxis, language, 4)
+            few_numbers(ax.xaxis, language, 4)
         labels = [fill(inputs.label(name, language), 30) for name in names]
         axes[0, 0].set_yticks([place[name] for name in names], labels)
         figure.supxlabel(text("open_data.figure.axis", language), fontsize=8.5)
@@ -91,8 +91,8 @@ def event_studies(table: ReportTable, inputs: OpenDataInputs, names: Sequence[st
             ax.set_title(fill(inputs.label(name, language), 27), fontsize=8.5)
         for ax in list(axes.flat)[len(names) :]:
             ax.set_axis_off()
-        _few_numbers(axes[0, 0].yaxis, language, 5)
-        _few_numbers(axes[0, 0].xaxis, language, 6, whole=True)
+        few_numbers(axes[0, 0].yaxis, language, 5)
+        few_numbers(axes[0, 0].xaxis, language, 6, whole=True)
         figure.supxlabel(text("open_data.figure.years", language), fontsize=8.5)
         figure.supylabel(text("open_data.figure.axis", language), fontsize=8.5)
         svg = closed(figure)
@@ -135,7 +135,7 @@ def placebo(table: ReportTable, groups: ReportTable) -> ReportFigure:
         ax.plot([], [], color=FAINT, linewidth=7, label=text("open_data.figure.placebo.most", language))
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, columnspacing=1.4)
         ax.set_xlabel(text("open_data.figure.axis", language))
-        _few_numbers(ax.xaxis, language, 9)
+        few_numbers(ax.xaxis, language, 9)
         svg = closed(figure)
     caption = text("open_data.figure.placebo.caption", language)
     words = {"n": len(frame), "table": table.id}
@@ -158,7 +158,7 @@ def trends(table: ReportTable, inputs: OpenDataInputs, outcome: str) -> ReportFi
         for ax in list(axes.flat)[len(names) :]:
             ax.set_axis_off()
         axes[0, 0].set_xticks([y for y in year if (y - year[0]) % 4 == 0])
-        _few_numbers(axes[0, 0].yaxis, language, 5)
+        few_numbers(axes[0, 0].yaxis, language, 5)
         figure.supylabel(text("open_data.figure.over", language), fontsize=8.5)
         svg = closed(figure)
     words = {"outcome": str(frame["title"].iloc[0]), "n": len(names), "table": table.id}
@@ -168,7 +168,7 @@ def trends(table: ReportTable, inputs: OpenDataInputs, outcome: str) -> ReportFi
     )  # fmt: skip
 
 
-def _few_numbers(axis: Any, language: str, most: int, whole: bool = False) -> None:
+def few_numbers(axis: Any, language: str, most: int, whole: bool = False) -> None:
     """Put at most so many round numbers on an axis, written as the language does."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 

@@ -29,7 +29,8 @@ FRAMES: dict[str, tuple[str, ...]] = {
     "breaks": ("sector", "year", "kind", "what", "what_nl"),
     "projects": (
         *("project", "label", "label_nl", "insurer", "start_as_published", "first_full_year", "last_full_year"),
-        *("municipalities", "insured_years", "practices_low", "practices_high", "uptake_low", "uptake_high"),
+        *("municipalities", "insured_years", "practices_low", "practices_high", "uptake_low", "uptake_mean"),
+        "uptake_high",
         *("timing_reason", "timing_reason_nl", "uptake_reason", "uptake_reason_nl"),
     ),
     "municipalities": ("project", "status", "basis", "reason", "reason_nl", "shown", "shown_nl"),
@@ -39,12 +40,29 @@ FRAMES: dict[str, tuple[str, ...]] = {
     "effects": _EFFECT,
     "placebo": ("project", "rank", "per_cent"),
     "partial": ("outcome", "project", "log_points", "std_error", "ci_low", "ci_high", "between_sd"),
+    "exposure": (
+        *("project", "year", "months_low", "months_high", "practices_low", "practices_high", "share_low"),
+        *("share_high", "basis", "reason", "reason_nl"),
+    ),
     "exposed": (
-        *("project", "outcome", "uptake_low", "uptake_high", "detectable_low", "detectable_high", "cost_eur"),
-        *("needed", "log_points", "ci_low", "ci_high", "shape"),
+        *("project", "outcome", "uptake_low", "uptake_mean", "uptake_high", "detectable_low", "detectable_mean"),
+        *("detectable_high", "effect", "ci_low", "ci_high", "shape"),
+    ),
+    "euros": (
+        *("project", "outcome", "cost", "expected", "saving", "saving_low", "saving_high", "fee", "needed_low"),
+        *("needed_high", "needed_share", "detectable", "per_exposed", "per_exposed_low", "per_exposed_high"),
+        *("net", "net_low", "net_high"),
+    ),
+    "robust": (
+        *("project", "outcome", "window", "before", "restriction", "bound", "low", "high", "open_end", "breakdown"),
+        *("few", "refused"),
+    ),
+    "synthetic": (
+        *("project", "outcome", "first_year", "clean_years", "refused", "estimate", "p_value", "pre_rmspe"),
+        *("placebo_rmspe", "largest_weight", "effective_donors", "without_low", "without_high", "in_time", "placebos"),
     ),
     "sensitivity": ("sensitivity", *_EFFECT),
-    "methods": ("project", "method", "per_cent", "p_value", "fit"),
+    "methods": ("project", "method", "per_cent"),
 }
 """Columns of each frame of `OpenDataInputs`; more columns are allowed and ignored."""
 
@@ -89,12 +107,12 @@ class OpenDataInputs:
 
     @property
     def result(self) -> NetBenefit | None:
-        """No net benefit: nothing is priced here."""
+        """No net benefit of a ledger: euros here are cost per insured year, held against one fee."""
         return None
 
     @property
     def priced(self) -> Priced | None:
-        """Nothing is priced here: effects per exposed patient are held against a fee instead."""
+        """No priced draws: effects per exposed patient are held against a fee instead."""
         return None
 
     @property

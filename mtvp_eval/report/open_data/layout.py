@@ -19,12 +19,12 @@ def column(name: str, language: str, kind: Any = "text", label: str = "", level:
 
 
 def table(
-    id_: str, frame: pd.DataFrame, columns: tuple[Column, ...], key: tuple[str, ...], language: str
+    id_: str, frame: pd.DataFrame, columns: tuple[Column, ...], key: tuple[str, ...], language: str, **blanks: object
 ) -> ReportTable:
-    """Return the published table with its title, note and source."""
+    """Return the published table with its title (`blanks` filled), note and source."""
     return ReportTable(
         id=id_,
-        title=text(f"open_data.table.{id_}.title", language),
+        title=text(f"open_data.table.{id_}.title", language, **blanks),
         frame=frame.reset_index(drop=True),
         columns=columns,
         key=key,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from mtvp_eval.errors import MtvpError
 from mtvp_eval.report.figure import ReportFigure
 from mtvp_eval.report.labels import text
-from mtvp_eval.report.open_data import figures
+from mtvp_eval.report.open_data import figures, figures_robust
 from mtvp_eval.report.open_data.catalogue import TABLES
 from mtvp_eval.report.open_data.inputs import OpenDataInputs
 from mtvp_eval.report.open_data.sentences import SENTENCES
@@ -80,7 +80,7 @@ class OpenDataPage:
         return self.table(name, outcome=self.inputs.primary, **only)
 
     def figure(self, name: str, outcome: str = "") -> ReportFigure:
-        """Return a figure: map, forest, pooled, projects, placebo or trends; of one outcome where it has one.
+        """Return a figure: map, forest, pooled, projects, placebo, robust or trends; of one outcome where it has one.
 
         Raises
         ------
@@ -94,13 +94,17 @@ class OpenDataPage:
             return figures.forest(self._table("effects"), inputs)
         if name == "placebo":
             return figures.placebo(self._table("placebo"), self._table("placebo_groups"))
+        if name == "robust":
+            return figures_robust.robust(self._table("robust"), inputs)
         if name == "trends":
             return figures.trends(self._table("trends").rows(outcome=chosen), inputs, chosen)
         if name in ("pooled", "projects"):
             rows = self._table("event_study").rows(outcome=chosen)
             mine = [n for n in dict.fromkeys(rows.frame["project"]) if (n in inputs.pooled) == (name == "pooled")]
             return figures.event_studies(rows, inputs, mine, f"{name}-{chosen}")
-        raise MtvpError(f"There is no figure {name!r}; figures are map, forest, pooled, projects, placebo, trends.")
+        raise MtvpError(
+            f"There is no figure {name!r}; figures are map, forest, pooled, projects, placebo, robust and trends."
+        )
 
     def _table(self, name: str) -> ReportTable:
         if name not in TABLES:

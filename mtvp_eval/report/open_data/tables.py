@@ -1,4 +1,4 @@
-"""Tables of effects on open claims data: by project and sector, by year, per exposed patient, by changed choice."""
+"""Tables of effects on open claims data: by project and sector, by year, among untouched groups, by changed choice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ P_LEVEL = 0.05
 
 def effects(inputs: OpenDataInputs, language: str) -> ReportTable:
     """Return the effect of every project and set on every outcome, beside the smallest fall one would have found."""
-    frame = _named(inputs.overall(*inputs.outcomes), inputs, language)
+    frame = named(inputs.overall(*inputs.outcomes), inputs, language)
     frame = frame.assign(
         fall=-frame["detectable"],
         leads=[_leads(inputs, str(r.project), str(r.outcome), language) for r in frame.itertuples()],
@@ -29,7 +29,7 @@ def effects(inputs: OpenDataInputs, language: str) -> ReportTable:
     columns = (
         column("label", language),
         column("title", language),
-        _effect(language),
+        effect_column(language),
         column("interval", language, "interval", level=inputs.level, decimals=1, low="ci_low", high="ci_high"),
         column("fall", language, "number", unit="%", decimals=1),
         column("p_value", language, "number", decimals=3),
@@ -41,7 +41,7 @@ def effects(inputs: OpenDataInputs, language: str) -> ReportTable:
 
 def basis(inputs: OpenDataInputs, language: str) -> ReportTable:
     """Return what each effect rests on: municipalities, untouched groups and their size, breaks crossed."""
-    frame = _named(inputs.overall(*inputs.outcomes), inputs, language)
+    frame = named(inputs.overall(*inputs.outcomes), inputs, language)
     frame = frame[frame["gap"] == ""].assign(error=lambda f: POINTS_TO_PER_CENT * f["std_error"])
     frame = frame.assign(breaks=[", ".join(str(words).split()) for words in frame["breaks"]])
     columns = (
@@ -62,14 +62,14 @@ def event_study(inputs: OpenDataInputs, language: str) -> ReportTable:
     """Return the effect by years since the first full year, with the placebo interval of each."""
     frame = inputs.frames["effects"]
     frame = frame[frame["event_time"].notna() & frame["outcome"].isin(inputs.outcomes)]
-    frame = _named(frame, inputs, language).assign(event_time=lambda f: f["event_time"].astype(int))
+    frame = named(frame, inputs, language).assign(event_time=lambda f: f["event_time"].astype(int))
     frame["when"] = [number(value, language) for value in frame["event_time"]]
     columns = (
         column("label", language),
         column("title", language),
         column("when", language, label="event_time"),
         column("municipalities", language, "number"),
-        _effect(language),
+        effect_column(language),
         column("interval", language, "interval", level=inputs.level, decimals=1, low="ci_low", high="ci_high"),
         column("p_value", language, "number", decimals=3),
     )
@@ -93,7 +93,7 @@ def placebo(inputs: OpenDataInputs, language: str) -> ReportTable:
                 "rank": rank, "first": first, "third": third, "low": low, "high": high, "below": below,
             }
         )  # fmt: skip
-    frame = _named(pd.DataFrame(rows), inputs, language)
+    frame = named(pd.DataFrame(rows), inputs, language)
     columns = (
         column("label", language),
         column("per_cent", language, "number", unit="%", decimals=1, signed=True),
@@ -107,7 +107,7 @@ def placebo(inputs: OpenDataInputs, language: str) -> ReportTable:
 
 def placebo_groups(inputs: OpenDataInputs, language: str) -> ReportTable:
     """Return the effect of every untouched group on the primary outcome, in order."""
-    frame = _named(inputs.frames["placebo"], inputs, language)
+    frame = named(inputs.frames["placebo"], inputs, language)
     columns = (
         column("label", language),
         column("place", language),
@@ -117,60 +117,11 @@ def placebo_groups(inputs: OpenDataInputs, language: str) -> ReportTable:
     return table("placebo_groups", frame, columns, ("project", "place"), language)
 
 
-def exposed(inputs: OpenDataInputs, language: str) -> ReportTable:
-    """Return the effect per exposed patient where one can be given, and what would have paid back the fee."""
-    frame = inputs.frames["exposed"]
-    frame = _named(frame[frame["outcome"].isin(inputs.outcomes)], inputs, language)
-    points = frame[["log_points", "ci_low", "ci_high"]].astype(float).to_numpy()
-    bounded = frame["shape"].to_numpy(str) == "interval"
-    made = np.where(bounded[:, None], POINTS_TO_PER_CENT * np.expm1(points), np.nan)
-    found = -POINTS_TO_PER_CENT * np.expm1(-frame[["detectable_low", "detectable_high"]].to_numpy(float))
-    shares = POINTS_TO_PER_CENT * frame[["uptake_low", "uptake_high", "needed"]].to_numpy(float)
-    note = [text(f"open_data.exposed.{shape or 'none'}", language) for shape in frame["shape"].fillna("").astype(str)]
-    frame = frame.assign(
-        share_low=shares[:, 0], share_high=shares[:, 1], needed=shares[:, 2], found_low=found[:, 0],
-        found_high=found[:, 1], per_cent=made[:, 0], ci_low=made[:, 1], ci_high=made[:, 2], note=note,
-    )  # fmt: skip
-    columns = (
-        column("label", language),
-        column("title", language),
-        column("share", language, "interval", unit="%", decimals=0, low="share_low", high="share_high"),
-        column("cost_eur", language, "number", unit=text("open_data.euro_year", language)),
-        column("needed", language, "number", unit="%", decimals=1),
-        column("found", language, "interval", unit="%", decimals=0, low="found_low", high="found_high"),
-        column("per_cent", language, "number", "exposed_effect", unit="%", signed=True, low="ci_low", high="ci_high"),
-        _plain_interval(inputs, language),
-        column("note", language),
-    )
-    return table("exposed", frame, columns, ("project", "outcome"), language)
-
-
-def partial(inputs: OpenDataInputs, language: str) -> ReportTable:
-    """Return the mean over projects and each project drawn towards it."""
-    frame = inputs.frames["partial"]
-    frame = _named(frame[frame["outcome"].isin(inputs.outcomes)], inputs, language)
-    points = frame[["log_points", "ci_low", "ci_high"]].to_numpy(float)
-    made = POINTS_TO_PER_CENT * np.expm1(points)
-    frame = frame.assign(
-        per_cent=made[:, 0], ci_low=made[:, 1], ci_high=made[:, 2],
-        error=POINTS_TO_PER_CENT * frame["std_error"], spread=POINTS_TO_PER_CENT * frame["between_sd"],
-    )  # fmt: skip
-    columns = (
-        column("label", language),
-        column("title", language),
-        _effect(language),
-        column("error", language, "number", unit="%", decimals=1),
-        _plain_interval(inputs, language, decimals=1),
-        column("spread", language, "number", unit="%", decimals=1),
-    )
-    return table("partial", frame, columns, ("project", "outcome"), language)
-
-
 def gp_columns(inputs: OpenDataInputs, language: str) -> ReportTable:
     """Return the move of every published GP column by project: a description of forms of payment."""
     frame = inputs.overall(*inputs.gp_columns)
     frame = frame[frame["kind"] == "project"]
-    wide = _named(_wide(frame, "outcome"), inputs, language)
+    wide = named(_wide(frame, "outcome"), inputs, language)
     columns = tuple(
         Column(
             f"{name}_per_cent", term("open_data_outcome", name, language), "number", "%", 1,
@@ -186,7 +137,7 @@ def sensitivity(inputs: OpenDataInputs, language: str) -> ReportTable:
     frame = inputs.frames["sensitivity"]
     frame = frame[frame["outcome"] == inputs.primary]
     names = list(dict.fromkeys(frame["sensitivity"]))
-    wide = _named(_wide(frame, "sensitivity").assign(outcome=inputs.primary), inputs, language)
+    wide = named(_wide(frame, "sensitivity").assign(outcome=inputs.primary), inputs, language)
     columns = tuple(
         Column(
             f"{name}_per_cent", term("open_data_change", name, language), "number", "%", 1,
@@ -201,38 +152,17 @@ def sensitivity_all(inputs: OpenDataInputs, language: str) -> ReportTable:
     """Return the effects on the other outcomes with one choice changed at a time."""
     frame = inputs.frames["sensitivity"]
     frame = frame[frame["outcome"].isin(inputs.secondary) & (frame["sensitivity"] != "declared") & (frame["gap"] == "")]
-    frame = _named(frame, inputs, language)
+    frame = named(frame, inputs, language)
     frame = frame.assign(change=[term("open_data_change", str(name), language) for name in frame["sensitivity"]])
     columns = (
         column("label", language),
         column("title", language),
         column("change", language),
-        _effect(language),
+        effect_column(language),
         column("interval", language, "interval", level=inputs.level, decimals=1, low="ci_low", high="ci_high"),
         column("p_value", language, "number", decimals=3),
     )
     return table("sensitivity_all", frame, columns, ("sensitivity", "project", "outcome"), language)
-
-
-def methods(inputs: OpenDataInputs, language: str) -> ReportTable:
-    """Return the declared effect on the primary outcome beside those of other estimators."""
-    frame = inputs.frames["methods"]
-    names = list(dict.fromkeys(frame["method"]))
-    wide = frame.pivot_table(index="project", columns="method", values="per_cent", sort=False, dropna=False)
-    synthetic = frame[frame["method"] == "synthetic_control"].set_index("project")[["p_value", "fit"]]
-    declared = inputs.overall(inputs.primary).set_index("project")["per_cent"].rename("declared")
-    wide = declared.to_frame().join(wide).join(synthetic).reset_index().assign(outcome=inputs.primary)
-    wide = _named(wide, inputs, language)
-    columns = (
-        column("label", language),
-        *(
-            Column(name, term("open_data_method", name, language), "number", "%", 1, signed=True)
-            for name in ("declared", *names)
-        ),
-        column("p_value", language, "number", "synthetic_p", decimals=2),
-        column("fit", language, "number", unit="%", decimals=1),
-    )
-    return table("methods", wide, columns, ("project", "outcome"), language)
 
 
 def trends(inputs: OpenDataInputs, language: str) -> ReportTable:
@@ -285,7 +215,7 @@ def _wide(frame: pd.DataFrame, by: str) -> pd.DataFrame:
     return wide.reset_index()
 
 
-def _named(frame: pd.DataFrame, inputs: OpenDataInputs, language: str) -> pd.DataFrame:
+def named(frame: pd.DataFrame, inputs: OpenDataInputs, language: str) -> pd.DataFrame:
     """Add the words for projects and outcomes."""
     frame = frame.reset_index(drop=True).assign(label=[inputs.label(str(name), language) for name in frame["project"]])
     if "outcome" in frame:
@@ -293,11 +223,6 @@ def _named(frame: pd.DataFrame, inputs: OpenDataInputs, language: str) -> pd.Dat
     return frame
 
 
-def _plain_interval(inputs: OpenDataInputs, language: str, decimals: int = 0) -> Column:
-    """An interval that is no placebo interval."""
-    ends = {"low": "ci_low", "high": "ci_high"}
-    return column("interval", language, "interval", "plain_interval", inputs.level, decimals=decimals, **ends)
-
-
-def _effect(language: str) -> Column:
+def effect_column(language: str) -> Column:
+    """Return the column of an effect in per cent with its placebo interval."""
     return column("per_cent", language, "number", unit="%", decimals=1, low="ci_low", high="ci_high", signed=True)

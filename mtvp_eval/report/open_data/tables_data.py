@@ -18,6 +18,7 @@ def projects(inputs: OpenDataInputs, language: str) -> ReportTable:
     frame = frame.assign(
         label=frame[words("label", language)],
         last=ends.astype(int),
+        share_mean=100 * frame["uptake_mean"],
         practices=[str(low) if low == high else f"{low}–{high}" for low, high in pairs],
         share_low=100 * frame["uptake_low"],
         share_high=100 * frame["uptake_high"],
@@ -32,6 +33,7 @@ def projects(inputs: OpenDataInputs, language: str) -> ReportTable:
         column("insured_years", language, "number"),
         column("practices", language),
         column("share", language, "interval", unit="%", low="share_low", high="share_high"),
+        column("share_mean", language, "number", unit="%"),
     )
     return table("projects", frame, columns, ("project",), language)
 

@@ -37,6 +37,22 @@ def returns(inputs: ReportInputs, language: str) -> ReportTable:
     return table("returns", frame, columns, ("scenario", "part"), language)
 
 
+def budget_impact(inputs: ReportInputs, language: str) -> ReportTable:
+    """Return the insurer's undiscounted budget by year: programme, rises, falls that are cash, and their sum."""
+    frame = page_of(inputs).budget_impact.reset_index(drop=True)
+    frame = frame.assign(scenario_text=[term("part", str(name), language) for name in frame["scenario"]])
+    euro = text("unit.eur", language)
+    columns = (
+        column("year", language),
+        Column("scenario_text", column("part", language).label),
+        *(column(name, language, "number", unit=euro) for name in ("programme", "induced", "savings")),
+        column("net_cost", language, "number", unit=euro, low="low", high="high", signed=True),
+        column("interval", language, "interval", level=inputs.level, low="low", high="high"),
+        column("freed", language, "number", unit=euro, label="not_cash"),
+    )
+    return table("budget_impact", frame, columns, ("scenario", "year"), language)
+
+
 def funding(inputs: ReportInputs, language: str) -> ReportTable:
     """Return what practices and the insurer keep under each form of payment, per enrolled patient per year."""
     frame = page_of(inputs).funding.reset_index(drop=True)

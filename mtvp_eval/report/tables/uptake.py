@@ -81,7 +81,7 @@ def per_quarter(inputs: ReportInputs, language: str) -> ReportTable:
         frame["itt_error"] = frame["itt_error"].astype(float)
     shape = [term("ratio_shape", str(s), language) if s == s else "" for s in frame.get("shape", frame["note"])]
     frame = frame.assign(shape_text=shape)
-    columns = (
+    columns: tuple[Column, ...] = (
         column("title", language, label="outcome"),
         column("unit_text", language, label="unit"),
         Column(
@@ -98,6 +98,8 @@ def per_quarter(inputs: ReportInputs, language: str) -> ReportTable:
         column("shape_text", language, label="ratio_shape"),
         column("note", language),
     )  # fmt: skip
+    if not {"outside", "everything"} & set(frame.get("shape", ())):  # every set is an interval, as its ends show
+        columns = tuple(c for c in columns if c.name != "shape_text")
     return _of_outcomes("uptake", frame, columns, ("outcome",), inputs, language)
 
 
@@ -121,7 +123,7 @@ def announcement(inputs: ReportInputs, language: str) -> ReportTable:
 def bounds(inputs: ReportInputs, language: str) -> ReportTable:
     """Return Lee's and Manski's bounds of the outcomes of which some practice has no figure any more."""
     ends = [f"{who}_{end}" for who in ("lee", "manski") for end in ("low", "high", "ci_low", "ci_high")]
-    frame = _with_words(inputs, "bounds", language, ("left", "left_drawn", "left_waiting", "trimmed", *ends))
+    frame = _with_words(inputs, "bounds", language, ("left", "left_drawn", "left_waiting", "p_left", *ends))
     frame = frame[(frame["left"] > 0) | (frame["note"] != "")].reset_index(drop=True)
     for name in ("left_drawn", "left_waiting"):
         frame[name] = 100 * frame[name].mask(frame["left"] < inputs.min_units)
@@ -131,6 +133,7 @@ def bounds(inputs: ReportInputs, language: str) -> ReportTable:
         column("unit_text", language, label="unit"),
         column("left_drawn", language, "number", unit="%", decimals=1),
         column("left_waiting", language, "number", unit="%", decimals=1),
+        column("p_left", language, "number", decimals=3, tolerance=10 * REPLAY_TOLERANCE),
         *(
             column(label, language, "interval", level=inputs.level, decimals="decimals", low=low, high=high)
             for label, low, high in (

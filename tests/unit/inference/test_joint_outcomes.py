@@ -108,14 +108,14 @@ def joint_effects(costs, entry):
 
 @pytest.mark.slow
 def test_a_bootstrap_that_estimates_every_sector_again_agrees():
-    """Practices drawn with replacement, all sectors and estimands estimated again: 1,500 draws, nine by nine.
+    """Practices drawn with replacement, all sectors and estimands estimated again: 600 draws, nine by nine.
 
     Entries in correlations: four Monte Carlo errors of the largest of them, and 4/40 for what is of second order in
     the forty practices or fewer of a cohort that a sector was seen for.
     """
     costs, entry = sectors()
     covariance = joint_effects(costs, entry).covariance()
-    rng, B, n = np.random.default_rng(9), 1_500, len(entry)
+    rng, B, n = np.random.default_rng(9), 600, len(entry)
     drawn = np.empty((B, len(covariance)))
     for b in range(B):
         rows = rng.integers(0, n, size=n)

@@ -75,10 +75,10 @@ def test_every_draw_equals_one_that_is_estimated_anew():
 @pytest.mark.slow
 @pytest.mark.parametrize("covariates", [(), ("x",)], ids=["means", "doubly robust"])
 def test_the_full_re_estimation_bootstrap_gives_the_same_intervals(covariates):
-    """Practices drawn with replacement, estimated and studentised again (symmetric percentile-t), 1,000 draws.
+    """Practices drawn with replacement, estimated and studentised again (symmetric percentile-t), 500 draws.
 
-    Overall and two event times, 50 practices a cohort. The quantile of abs(t*) has a Monte Carlo error of .06, a
-    standard error by resampling one of 2.3 %; both bootstraps differ to second order, about 1/50 of a cohort.
+    Overall and two event times, 50 practices a cohort. The quantile of abs(t*) has a Monte Carlo error of .083, a
+    standard error by resampling one of 3.2 %; both bootstraps differ to second order, about 1/50 of a cohort.
     """
     rng = np.random.default_rng(4)
     entry, n = np.repeat([5, 6, NEVER], 50), 150
@@ -94,15 +94,15 @@ def test_the_full_re_estimation_bootstrap_gives_the_same_intervals(covariates):
 
     seen, (treated, comparison) = fitted(np.arange(n))
     boot = score_bootstrap(seen, treated, comparison, np.random.default_rng(5), draws=9_999)
-    B = 1_000
+    B = 500
     drawn, t = np.empty((B, 3)), np.empty((B, 3))
     for b in range(B):
         again, _ = fitted(rng.integers(0, n, size=n))
         drawn[b] = again.estimate
         t[b] = np.abs(again.estimate - seen.estimate) / again.std_error()
-    np.testing.assert_allclose(boot.std_error, drawn.std(axis=0), rtol=4 * 0.023 + 0.02)
+    np.testing.assert_allclose(boot.std_error, drawn.std(axis=0), rtol=4 * 0.032 + 0.02)
     half = np.quantile(t, 0.95, axis=0) * seen.std_error()
-    np.testing.assert_allclose((boot.high - boot.low) / 2, half, rtol=4 * 0.06 / 1.96)
+    np.testing.assert_allclose((boot.high - boot.low) / 2, half, rtol=4 * 0.083 / 1.96)
 
 
 def test_few_clusters_on_a_side_are_refused():

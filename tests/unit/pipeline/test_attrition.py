@@ -16,12 +16,14 @@ from mtvp_eval.estimators.aggregation import aggregate
 from mtvp_eval.estimators.lottery import lottery
 from mtvp_eval.pipeline.attrition import COLUMNS, region_bounds
 from mtvp_eval.pipeline.comparison import analysis_panel, compared, lottery_design
+from mtvp_eval.pipeline.draw import draw_evidence
 from mtvp_eval.simulate.memory import as_read
 from mtvp_eval.simulate.region import simulate_region
 from mtvp_eval.simulate.settings import Uptake, read_region
 
 ROOT = Path(__file__).resolve().parents[3]
-CHOICES = EvaluationConfig.read(ROOT / "reports" / "example" / "evaluation.yaml").estimation
+CONFIG = EvaluationConfig.read(ROOT / "reports" / "example" / "evaluation.yaml")
+CHOICES = CONFIG.estimation
 DICTIONARY, PROGRAMME = load_dictionary(ROOT / "data_dictionary"), load_programme(ROOT / "data_dictionary", "mtvp")
 OUTCOME = "referrals_per_1000"
 
@@ -92,6 +94,24 @@ def test_practices_merged_across_rounds_are_leavers(tables):
     row = region_bounds(linked, without, CHOICES, [OUTCOME]).iloc[0]
     assert row["left"] == 2
     assert row["manski_low"] < average(panel, drawn) < row["manski_high"]
+
+
+def test_leaving_that_follows_from_winning_is_flagged(tables):
+    linked, panel, drawn = prepared(tables)
+    read = as_read(tables, DICTIONARY).tables
+    draw = draw_evidence(CONFIG.draw, PROGRAMME, linked.history, read["practices"], read["lottery_rounds"], 1)
+    ids, first = drawn.staggered.unit_ids, int(drawn.staggered.cohorts[0])
+    activity = tables["activity"]
+    winners, waiting = ids[drawn.drawn_entry == first], ids[drawn.drawn_entry > first]
+    found = []
+    for gone in (winners[:6], np.concatenate([winners[::4], waiting[::4]])):
+        late = activity["practice_id"].isin(set(gone)) & (activity["quarter"] >= first)
+        again, fewer, _ = prepared(tables | {"activity": activity[~late]})
+        found.append(region_bounds(again, fewer, CHOICES, [OUTCOME], draw=draw).iloc[0])
+    alone, alike = found
+    assert alone["p_left"] <= 0.01
+    assert alike["p_left"] > 0.1
+    assert np.isnan(region_bounds(linked, panel, CHOICES, [OUTCOME], draw=draw).iloc[0]["p_left"])  # nobody left
 
 
 def test_what_cannot_be_bounded_says_why(tables):

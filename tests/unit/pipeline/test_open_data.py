@@ -17,6 +17,7 @@ from mtvp_eval.pipeline.open_data import (
     sensitivities,
 )
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
+from mtvp_eval.pipeline.open_data_exposed import share_of, years_averaged
 from mtvp_eval.pipeline.open_data_frames import open_data_frames
 from mtvp_eval.pipeline.open_data_results import Gap, OpenData, OpenDataEvaluation
 from tests.unit.data.open_data.replica import write_replica
@@ -123,10 +124,26 @@ def test_a_project_that_stopped_is_never_pooled_and_followed_to_its_end(answer):
 
 
 def test_no_effect_per_exposed_patient_where_none_could_be_seen(answer):
+    limit = answer.config.exposure.largest_detectable
     for row in answer.exposed:
-        assert (row.ratio is None) == (row.detectable[0] > answer.config.exposure.largest_detectable)
-        assert bool(row.note) == (row.ratio is None)
-        assert row.needed == pytest.approx(11.52 / row.cost)
+        assert (row.ratio is None) == (row.detectable[1] > limit)
+        assert row.share.low <= row.share.mean <= row.share.high
+        if row.ratio is not None:
+            effect = next(r for r in (*answer.projects, *answer.pooled) if r.project == row.project
+                          and r.outcome == row.outcome and r.event_time is None)  # fmt: skip
+            assert row.ratio.estimate == pytest.approx(np.expm1(effect.estimate) / row.share.mean, rel=1e-12)
+
+
+def test_the_share_of_a_set_is_a_ratio_of_sums(small, data):
+    members = [p for p in data.projects if p.name in small.pooled["regional"]]
+    exposed = person_years = 0.0
+    for project in members:
+        years = years_averaged(small, data, project)
+        at = np.isin(data.costs.unit_ids, project.exposed)
+        frozen = float(data.costs.insured_years[at, data.costs.years.index(2013)].sum()) * len(years)
+        exposed += frozen * share_of(small, data, [project]).mean
+        person_years += frozen
+    assert share_of(small, data, members).mean == pytest.approx(exposed / person_years, rel=1e-12)
 
 
 def test_sensitivities_change_one_choice(small, data):

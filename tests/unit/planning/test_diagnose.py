@@ -38,7 +38,8 @@ def test_diagnosands_by_hand():
     assert found.rmse.value == pytest.approx(np.sqrt(17 / 3))
     assert found.coverage.value == pytest.approx(2 / 3)
     assert found.power.value == pytest.approx(2 / 3)
-    assert found.coverage.error == pytest.approx(np.sqrt(2 / 9 / 3))
+    # two of three inside: (2 + 2) / (3 + 4) by Agresti and Coull
+    assert found.coverage.error == pytest.approx(np.sqrt(4 / 7 * 3 / 7 / 7))
     assert (found.runs, found.failed) == (3, 2)
 
 

@@ -18,7 +18,7 @@ def counts(*rows):
     return pd.DataFrame([(f"2023Q{i + 2}", *row) for i, row in enumerate(rows)], columns=["drawn", *COUNTED])
 
 
-def frames(shape="interval", left=0, **more):
+def frames(shape="interval", left=0, p_left=np.nan, **more):
     effects = pd.DataFrame(
         {
             "outcome": [OUTCOME, OTHER], "itt": [-8.0, np.nan], "itt_low": [-20.0, np.nan], "itt_high": [4.0, np.nan],
@@ -32,7 +32,7 @@ def frames(shape="interval", left=0, **more):
     )  # fmt: skip
     bounds = pd.DataFrame(
         {"outcome": [OUTCOME], "left": [left], "left_drawn": [0.1], "left_waiting": [0.2], "lee_low": [-9.0],
-         "lee_high": [-7.0], "lee_ci_low": [-20.0], "lee_ci_high": [5.0], "trimmed": [0.1], "manski_low": [np.nan],
+         "lee_high": [-7.0], "lee_ci_low": [-20.0], "lee_ci_high": [5.0], "p_left": [p_left], "manski_low": [np.nan],
          "manski_high": [np.nan], "manski_ci_low": [np.nan], "manski_ci_high": [np.nan], "note": [""],
          "note_manski": ["no known range"]}
     )  # fmt: skip
@@ -121,6 +121,7 @@ def test_sentences_count_without_giving_few_away():
     assert page().sentences("bounds").lines[0].startswith("No practice")
     assert page(left=3).sentences("bounds").lines[0].startswith("Fewer than 5")
     assert page(left=7).sentences("bounds").lines[0].startswith("Up to 7")
+    assert page(left=7, p_left=0.01).sentences("bounds").lines[1].startswith("Flagged: for 1 outcome")
 
 
 def test_few_leavers_have_bounds_without_shares():

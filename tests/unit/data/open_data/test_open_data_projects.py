@@ -1,5 +1,7 @@
 """The tables of projects, municipalities, sectors and breaks are complete and reasoned."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from mtvp_eval.data.open_data.codes import (
     read_sector_columns,
     sector_members,
 )
+from mtvp_eval.data.open_data.exposure_years import ExposureYear, exposed_share
 from mtvp_eval.data.open_data.municipal_panel import PanelChoices, municipal_panel
 from mtvp_eval.data.open_data.projects import Project, exposure, read_projects
 from mtvp_eval.errors import DataError
@@ -56,10 +59,47 @@ def test_one_column_belongs_to_one_sector_in_a_year(codes):
         assert len(named) == len(columns_of_year(crosswalk, year))
 
 
-def test_uptake_is_practices_times_list_over_insured():
-    p = Project("p", "P", 2018, 2019, None, None, (5, 12), (2300, 3500), ("A",), ())
-    assert p.uptake(211_463.0) == (11_500 / 211_463, 42_000 / 211_463)
-    assert p.uptake(10_000.0)[1] == 1.0
+def test_exposure_is_a_share_of_person_years():
+    years = (
+        ExposureYear(2019, (12, 12), (5, 12)),
+        ExposureYear(2020, (6, 12), (12, 12)),
+        ExposureYear(2021, (12, 12), (0, 0)),
+    )
+    insured = np.array([200_000.0, 210_000.0, 220_000.0])
+    draws = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.5, 0.25, 1.0]])
+    found = exposed_share(years, (2000, 3000), insured, draws)
+    by_hand = [5 * 2000 + 12 * 2000 / 2, 12 * 3000 + 12 * 3000, 8.5 * 2250 + 12 * 2250]
+    np.testing.assert_allclose(found, np.array(by_hand) / 630_000, rtol=1e-14)  # rounding
+    crowded = exposed_share(years[:1], (2000, 3000), np.array([20_000.0]), draws)
+    assert crowded.tolist() == [0.5, 1.0, 0.95625]  # never more than all insured
+
+
+def test_every_full_year_of_a_project_has_its_exposure(codes):
+    for p in read_projects(codes, read_divisions(codes)):
+        last = p.last_full_year or 2022
+        assert [y.year for y in p.years] == list(range(p.first_year, last + 1)), p.name
+        assert all(y.practices[1] <= p.practices[1] for y in p.years), p.name
+    for row in code_rows(codes, "open_data_exposure"):
+        assert row["basis"] in {"published", "our assumption"}
+        assert len(row["reason"]) > 5
+        assert len(row["reason_nl"]) > 5
+
+
+def test_impossible_exposure_is_refused_with_every_row(codes, tmp_path):
+    shutil.copytree(codes / "open_data", tmp_path / "open_data")
+    path = tmp_path / "open_data" / "open_data_exposure.csv"
+    text = path.read_text(encoding="utf-8")
+    text = text.replace("terneuzen;2022;12;12;4;4", "terneuzen;2022;12;13;4;4")
+    text = text.replace("deventer;2020;12;12;21;42", "deventer;2021;12;12;43;42")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError) as refused:
+        read_projects(tmp_path, {})
+    assert "terneuzen 2022" in str(refused.value)
+    assert "deventer 2021: months" in str(refused.value)
+    assert "deventer 2021 stands there twice" in str(refused.value)
+    path.write_text(text.split("\n")[0] + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"open_data_exposure\.csv disagree on .*west_friesland"):
+        read_projects(tmp_path, {})
 
 
 def test_two_projects_cannot_claim_one_municipality():

@@ -7,6 +7,7 @@ import pytest
 from mtvp_eval.data.open_data.cbs import read_cbs
 from mtvp_eval.data.open_data.codes import municipality_name, read_divisions, sector_members
 from mtvp_eval.data.open_data.codes import read_sector_columns as crosswalk_of
+from mtvp_eval.data.open_data.exposure_years import exposed_share
 from mtvp_eval.data.open_data.municipal import unexplained_jumps
 from mtvp_eval.data.open_data.municipal_panel import PanelChoices, direct_rates, municipal_panel
 from mtvp_eval.data.open_data.projects import exposure, read_projects
@@ -131,7 +132,9 @@ def test_projects_in_real_figures(real_costs, codes):
     for p in read_projects(codes, read_divisions(codes)):
         at = [place[name] for name in p.exposed]
         insured = real_costs.insured_years[at, real_costs.years.index(p.first_full_year)].sum()
-        shares[p.name] = tuple(round(share, 3) for share in p.uptake(insured))
+        year = p.between(p.first_full_year, p.first_full_year)
+        ends = exposed_share(year, p.list_size, np.array([insured]), np.array([[0.0] * 3, [1.0] * 3]))
+        shares[p.name] = tuple(ends.round(3).tolist())
     assert shares["west_friesland"] == (0.054, 0.199)
     assert shares["munstergeleen"] == (0.025, 0.039)
     assert shares["terneuzen"] == (0.182, 0.365)
@@ -161,6 +164,18 @@ def test_every_unit_has_regions_and_key_figures(real_costs, shared_dir, codes):
     # two counts of the same people; along the border many are insured abroad (Vaals 24 %, else at most 11 %)
     assert np.abs(np.log(figures.population / insured)).max() < 0.25
     assert np.median(np.abs(np.log(figures.population / insured))) < 0.02
+
+
+def test_social_assistance_and_ses_of_the_tables(shared_dir, codes):
+    figures = read_cbs(shared_dir / "data/cbs", read_divisions(codes))
+    place = {name: i for i, name in enumerate(figures.unit_ids)}
+    # 41,730 of 821,752 people in Amsterdam and 1,180 of 54,577 in Terneuzen, read off the 2015 table
+    amsterdam = figures.values["assistance_share"][place["AMSTERDAM"]]
+    assert figures.values["assistance_share"][place["TERNEUZEN"]] == pytest.approx(1_180 / 54_577, rel=1e-12)
+    assert 0.045 < amsterdam < 41_730 / 821_752  # Weesp, fewer on assistance, joined
+    # the SES table on this machine holds Amsterdam alone
+    assert figures.values["ses_woa"][place["AMSTERDAM"]] == -0.1
+    assert np.isnan(figures.values["ses_woa"]).sum() == len(place) - 1
 
 
 def test_every_published_column_is_in_the_crosswalk(real_years, codes):
