@@ -200,7 +200,8 @@ def _fit_cells(
                 start[cohort] = two.fit.coefficients
             out.effect[part.cells] = two.effect
             for j in np.flatnonzero(weights[:, part.cells].any(axis=1)):
-                out.influence[j, rows] += n * weights[j, part.cells] @ two.influence
+                mine = np.flatnonzero(weights[j, part.cells])
+                out.influence[j, rows] += n * weights[j, part.cells[mine]] @ two.influence[mine]
             moved = np.maximum(change.max(axis=1), -change.min(axis=1))
             flat = moved <= 1e-14 * largest
             if flat.any():
