@@ -15,7 +15,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "estimate.md"
 
 @pytest.fixture
 def spec(tmp_path):
-    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    text, *_ = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     rng = np.random.default_rng(1)
     rows = [
         {"practice": f"p{i:02d}", "quarter": q, "start": ["2023Q2", "2023Q3", None][i % 3], "consults": rng.normal()}

@@ -58,6 +58,7 @@ def test_a_new_code_changes_nothing(tables):
     for name, y in plain.panel.outcomes.items():
         np.testing.assert_allclose(again.panel.outcomes[name], y, rtol=1e-12)
     np.testing.assert_array_equal(again.panel.entry, plain.panel.entry)
+    np.testing.assert_array_equal(again.panel.ended, plain.panel.ended)
     np.testing.assert_allclose(again.panel.weight, plain.panel.weight)
     np.testing.assert_array_equal(again.history.drawn[again.rows], plain.history.drawn[plain.rows])
 
@@ -81,6 +82,22 @@ def test_a_merger_keeps_the_draw_of_its_members_or_leaves(tables):
     assert gone.panel.n_units == plain.panel.n_units - 2
     assert gone.account[-1].lost == 1  # one family, said in the account
     assert gone.panel.lineage[-1].step == "drawn_apart"
+
+
+def test_a_family_ends_when_the_last_enrolled_member_does(tables):
+    before = linked(tables)
+    entered = [i for i, g in enumerate(before.panel.entry) if g != NEVER]
+    drawn = before.history.drawn[before.rows]
+    first, second = [i for i in entered if drawn[i] == drawn[entered[0]]][:2]
+    one, two = before.panel.unit_ids[[first, second]]
+    last = int(before.panel.entry[entered].max()) + 2
+    frame = tables["enrolment"]
+    ended = tables | {"enrolment": frame.assign(ended_quarter=frame["practice_id"].map({one: last, two: last - 1}))}
+    apart = linked(ended).panel.ended
+    assert apart[[first, second]].tolist() == [last, last - 1]
+    assert (np.delete(apart, [first, second]) == NEVER).all()
+    together = linked(ended, [(two, one, PROGRAMME.first_round + 1, "merger")]).panel
+    assert together.ended[together.unit_ids.tolist().index(one)] == last
 
 
 def test_changes_after_the_last_quarter_do_nothing(tables):
