@@ -8,6 +8,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def page(text: str, others: list[str], seconds: float) -> str:
         "`make bench` makes this page again (`python benchmarks/run.py --quick`: the two smaller sizes, nothing "
         "written). Every number below was written by that command; tests never assert a time.\n",
         f"{_machine()}, Python {platform.python_version()}, {versions}; commit {_commit()}, {today.day} {today:%B %Y}, "
-        f"{seconds / 60:.0f} minutes.\n",
+        f"{seconds / 60:.0f} minutes{_load()}. Command: `python benchmarks/run.py {' '.join(sys.argv[1:])}`.\n",
         "Each job runs in a process of its own, on one core, with one thread and at most 8 GiB. Seconds run from a "
         "DataFrame to the table of effects; warm is the median of repeated calls, ours from a process before and one "
         "after the peers. The first call pays for lazy imports and compilation. Peak memory holds interpreter and "
@@ -165,6 +166,10 @@ def _machine() -> str:
     models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else 0
     return f"{os.cpu_count()} × {models[0] if models else platform.processor()}, {memory:.0f} GiB, {platform.system()}"
+
+
+def _load() -> str:
+    return f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
 
 
 def _commit() -> str:

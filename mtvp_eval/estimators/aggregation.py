@@ -54,7 +54,7 @@ def aggregate(
             outcome, [(k.cohort or 0, k.period or 0) for k in keys], {k.weighting for k in keys}, estimands
         )
         if influence is not None and isinstance(design, StaggeredDesign):
-            influence[:, rows] = share_influence(design, own_effects(keys, cells.estimate[own]), estimands)
+            influence[:, rows] = share_influence(design, _own_effects(keys, cells.estimate[own]), estimands)
         first = next(k for k in cells.index if k.outcome == outcome)
         index += [
             replace(EffectKey.of(e, outcome, first.unit_of_measure), population=first.population) for e in estimands
@@ -62,7 +62,7 @@ def aggregate(
     return cells.combine(index, weights, influence)
 
 
-def own_effects(keys: Sequence[EffectKey], estimate: FloatArray) -> dict[Cell, float]:
+def _own_effects(keys: Sequence[EffectKey], estimate: FloatArray) -> dict[Cell, float]:
     """Return the effect of each cell from att_gt ``keys`` and their ``estimate`` (K,)."""
     return {(k.cohort or 0, k.period or 0): float(v) for k, v in zip(keys, estimate, strict=True)}
 

@@ -61,6 +61,17 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre, weights
         period in which the path is not identified.
 
     Source: Borusyak, Jaravel & Spiess (2024), proposition A3 for the weights; the score form follows from eq. 7.
+
+    Example
+    -------
+    >>> from mtvp_eval.data.panel import Panel
+    >>> from mtvp_eval.design.staggered import StaggeredDesign
+    >>> from mtvp_eval.estimators.sample import read_sample
+    >>> panel = Panel(np.array(list("abcd"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
+    ...     {"y": np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 3, 9, 9]))
+    >>> sample = read_sample(panel, StaggeredDesign.from_panel(panel), "y")
+    >>> cell_averages(sample, [(3, 3)], lambda residual, w: residual.mean(axis=1), np.eye(1)).cells.round(9).tolist()
+    [3.5]
     """
     design = sample.design
     if design.comparison == Comparison.NEVER_ENROLLED and len(design.cohorts) > 2:

@@ -112,6 +112,7 @@ class ReportTable:
         """Yield every number that is published; a range that belongs to no number as its two ends."""
         owned = {(c.low, c.high) for c in self.columns if c.kind == "number"}
         for row in range(len(self.frame)):
+            own = f"{self.id}/{self.row_id(row)}"
             for column in self.columns:
                 is_owned = column.kind == "interval" and (column.low, column.high) in owned
                 if column.kind == "text" or is_owned or self.is_withheld(row, column):
@@ -121,7 +122,7 @@ class ReportTable:
                     value = float(self.frame[name].iloc[row])
                     if math.isfinite(value):
                         yield PublishedNumber(
-                            f"{self.id}/{self.row_id(row)}/{name}",
+                            f"{own}/{name}",
                             value,
                             self._unit(row, column),
                             self._interval(row, column) if column.kind == "number" else None,
