@@ -11,7 +11,7 @@ from mtvp_eval.costbenefit.effects import PricedEffects
 from mtvp_eval.costbenefit.flows import at
 from mtvp_eval.costbenefit.joint_draws import InputDraws, draw_inputs
 from mtvp_eval.costbenefit.ledger import Quantity
-from mtvp_eval.costbenefit.net_benefit import NetBenefit, total_of
+from mtvp_eval.costbenefit.net_benefit import NetBenefit, critical_value, total_of
 from mtvp_eval.costbenefit.parties import HEALTHCARE_SECTORS, Horizon, Party, Perspective
 from mtvp_eval.costbenefit.spread import Spread
 from mtvp_eval.costbenefit.voi import unit_loss
@@ -88,13 +88,15 @@ class JointTotal:
 
         if not (self.scale > 0.0).any():
             return float(np.quantile(self.location, p))
-        centre, reach = float(np.median(self.location)), float(self.scale.max() + np.ptp(self.location))
-        low, high = centre - reach, centre + reach
+        # a bracket around the quantile of one t of the same moments, which is near that of the mixture
+        guess = float(self.location.mean()) + np.sign(p - 0.5) * critical_value(self.df, abs(2.0 * p - 1.0)) * self.sd
+        step = 0.02 * self.sd
+        low, high = guess - step, guess + step
         while self.below(low) > p:
-            low -= high - low
+            low, step = low - 2.0 * step, 2.0 * step
         while self.below(high) < p:
-            high += high - low
-        return float(brentq(lambda x: self.below(x) - p, low, high, xtol=1e-12 * reach))
+            high, step = high + 2.0 * step, 2.0 * step
+        return float(brentq(lambda x: self.below(x) - p, low, high, xtol=1e-12 * self.sd))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

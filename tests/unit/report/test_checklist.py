@@ -31,7 +31,7 @@ def test_every_link_leads_to_a_heading_of_the_page():
     source = "\n".join(cell.source for cell in notebook.cells)
     for place in set(PLACES.values()) - {"title"}:
         assert f'page.heading("{place}"' in source, place
-    assert '<a href="#tornado">' in made()._repr_html_()
+    assert '<a href="#spread">' in made()._repr_html_()
 
 
 def test_without_money_nothing_is_reported():
