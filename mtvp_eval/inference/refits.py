@@ -54,6 +54,8 @@ def replay_method(
     NotIdentifiedError
         If fewer than 1 in 200 replays can be estimated.
 
+    Source: Roth & Sant'Anna (2023), section 4 (arXiv:2102.01291): studentised randomization tests of any estimator.
+
     Example
     -------
     >>> from datetime import date
