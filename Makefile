@@ -40,7 +40,6 @@ notebooks: .venv/.stamp raw/example $(POOLED)
 
 bench: .venv/.stamp
 	$(PYTHON) benchmarks/run.py
-	$(PYTHON) benchmarks/bench_lottery.py
 
 raw/example raw/small raw/north raw/south: | .venv/.stamp
 	$(PYTHON) -m mtvp_eval simulate $(@F)

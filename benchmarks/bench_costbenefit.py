@@ -41,7 +41,7 @@ def joint() -> None:
     drawn = InputDraws(price, scale, group, cash, avoid)
     took = seconds(lambda: evaluate(flows, theta, drawn))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"joint draws: {took:.2f} s (limit 1 s), peak {peak:.2f} GiB (limit 1 GiB)")
+    print(f"- joint draws: {took:.2f} s (limit 1 s), peak {peak:.2f} GiB (limit 1 GiB)")
 
 
 def grid() -> None:
@@ -58,7 +58,7 @@ def grid() -> None:
 
     once = min(seconds(lambda: acceptability(effects, costs, thresholds)) for _ in range(3))
     looped = seconds(loop)
-    print(f"acceptability: {once:.4f} s, loop {looped:.3f} s: {looped / once:.0f} times faster (limit 20)")
+    print(f"- acceptability: {once:.4f} s, loop {looped:.3f} s: {looped / once:.0f} times faster (limit 20)")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def main() -> None:
     start = time.perf_counter()
     subprocess.run([str(python_of("ours")), "-m", "mtvp_eval", "--version"], env=own, check=True, capture_output=True)
     command = time.perf_counter() - start
-    print("### Import\n\n| package | seconds |\n|---|---|")
+    print("| package | seconds |\n|---|---|")
     for name, module in MODULES.items():
         python = python_of(name)
         taken = seconds(str(python), module) if python else None

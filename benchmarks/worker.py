@@ -59,9 +59,8 @@ def main() -> None:
         times: list[float] = []
         processor: list[float] = []
         # The first call pays for lazy imports and compilation; a long one is not repeated.
-        while not times or (
-            sum(times[1:]) < float(seconds) and len(times) <= MOST_CALLS and times[0] < 4 * float(seconds)
-        ):
+        limit = float(seconds)
+        while not times or (sum(processor[1:]) < limit and len(times) <= MOST_CALLS and processor[0] < 4 * limit):
             start, worked = time.perf_counter(), time.process_time()
             found = job()
             times.append(time.perf_counter() - start)

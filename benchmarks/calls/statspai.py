@@ -55,9 +55,16 @@ def imputation(frame):
 
 
 def two_stage(frame):
-    return lambda: _table(
-        sp.gardner_did(frame, y="y", group="unit", time="time", first_treat="entry", event_study=True, cluster="unit")
-    )
+    """Its event study is a dictionary by horizons named D_k-5 to D_k+5."""
+
+    def go():
+        found = sp.gardner_did(
+            frame, y="y", group="unit", time="time", first_treat="entry", event_study=True, cluster="unit"
+        ).model_info["event_study"]
+        names = {int(label.removeprefix("D_k")): label for label in found["horizon"]}
+        return {"rows": [(event, found["coef"][label], found["se"][label]) for event, label in names.items()]}
+
+    return go
 
 
 def roth_santanna(frame):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray, IntArray, ObjectArray
-from mtvp_eval.clock import period_label
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray
+from mtvp_eval.clock import NEVER, period_label
 from mtvp_eval.data.panel import LineageRow, Panel
-from mtvp_eval.data.time_axis import read_entries, read_periods
+from mtvp_eval.data.time_axis import Axis, read_entries, read_periods
 from mtvp_eval.errors import DataError, DataWarning
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def panel_from_frame(
     weight: str | None = None,
     cluster: str | None = None,
     baseline: Sequence[str] = (),
+    ended: str | None = None,
 ) -> Panel:
     """Return the panel of a table with one row a unit and period.
 
@@ -40,6 +41,8 @@ def panel_from_frame(
     weight : constant within a unit and positive, such as a frozen list size; one where not given.
     cluster : constant within a unit; the unit itself where not given.
     baseline : numeric columns; the value of a unit's first row in time counts. A unit without one is left out.
+    ended : first period without the programme, after entry and constant within a unit; written like the entry, and in
+        the same ways empty where the programme goes on.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def panel_from_frame(
     (('2023Q1', '2023Q2'), [[1.0, 2.0], [3.0, 4.0]])
     """
     names = [outcomes] if isinstance(outcomes, str) else list(outcomes)
-    _need_columns(frame, [unit, period, entry, *names, *baseline, *(c for c in (weight, cluster) if c)])
+    _need_columns(frame, [unit, period, entry, *names, *baseline, *(c for c in (weight, cluster, ended) if c)])
     clock_of_row, axis = read_periods(frame[period])
     clock, column = _distinct(clock_of_row)
     if frame[unit].isna().any():
@@ -75,6 +78,7 @@ def panel_from_frame(
     _refuse_duplicates(cell, unit, period)
     first = _first_rows(cell, n, T)
     entry_of_unit = _entries(frame[entry], row, first, clock, axis)
+    stop = _ends(frame[ended], row, first, clock, axis, entry_of_unit) if ended else None
     values = {name: _numbers(frame[name], name) for name in (*names, *baseline, *((weight,) if weight else ()))}
     if weight:
         _refuse_changes(values[weight], row, first, weight, "A weight is frozen before the first entry.")
@@ -96,12 +100,14 @@ def panel_from_frame(
         cluster=None if groups is None else groups[first],  # type: ignore[arg-type]
         baseline={name: values[name][first] for name in baseline},
         entry=entry_of_unit,
+        ended=stop,
         lineage=(LineageRow("read", "rows of the table", n, 0),),
     )
-    return _with_known_baseline(panel, n * T - len(frame))
+    moved = {name: len(np.unique(row[_changed(values[name], row, first)])) for name in baseline}
+    return _with_known_baseline(panel, n * T - len(frame), moved)
 
 
-def _with_known_baseline(panel: Panel, absent: int) -> Panel:
+def _with_known_baseline(panel: Panel, absent: int, moved: dict[str, int]) -> Panel:
     assert panel.entry is not None
     said = [f"{int((panel.entry > panel.clock[-1]).sum())} of {panel.n_units} units read as not enrolled"]
     if absent:
@@ -109,6 +115,9 @@ def _with_known_baseline(panel: Panel, absent: int) -> Panel:
     missing = {name: int(np.isnan(y).sum()) for name, y in panel.outcomes.items() if np.isnan(y).any()}
     if missing:
         said.append("missing values: " + ", ".join(f"{name} {count}" for name, count in missing.items()))
+    said += [
+        f"{name} changes within {count} units, and their first value counts" for name, count in moved.items() if count
+    ]
     known = np.ones(panel.n_units, dtype=np.bool_)
     for x in panel.baseline.values():
         known &= np.isfinite(x)
@@ -117,6 +126,20 @@ def _with_known_baseline(panel: Panel, absent: int) -> Panel:
         panel = panel.restrict(known, "baseline", "a baseline value is missing")
     warnings.warn("; ".join(said) + ".", DataWarning, stacklevel=3)
     return panel
+
+
+def _ends(column: pd.Series, row: IntArray, first: IntArray, clock: IntArray, axis: Axis, entry: IntArray) -> IntArray:
+    """Return the (n,) ends, which follow the entry of each unit."""
+    end, _ = read_entries(column, clock, axis)
+    name = str(column.name)
+    _refuse_changes(end, row, first, name, "An end is one date per unit.")
+    wrong = (end[first] != NEVER) & (end[first] <= entry)
+    if wrong.any():
+        raise DataError(
+            f"{name}: {int(wrong.sum())} units end before they enter, in the same period, or without having entered. "
+            "Correct the record: the end is the first period without the programme, empty where it goes on."
+        )
+    return end[first]
 
 
 def _distinct(values: IntArray) -> tuple[IntArray, IntArray]:
@@ -202,7 +225,13 @@ def _first_rows(cell: IntArray, n: int, T: int) -> IntArray:
 def _refuse_changes(
     values: FloatArray | IntArray | ObjectArray, row: IntArray, first: IntArray, name: str, rule: str
 ) -> None:
+    changed = _changed(values, row, first)
+    if changed.any():
+        raise DataError(f"{name} changes within {len(np.unique(row[changed]))} units. {rule}")
+
+
+def _changed(values: FloatArray | IntArray | ObjectArray, row: IntArray, first: IntArray) -> BoolArray:
+    """Return (rows,) whether a value differs from that of its unit's first row."""
     at_first = values[first][row]
     same = (values == at_first) | ((values != values) & (at_first != at_first))
-    if not same.all():
-        raise DataError(f"{name} changes within {len(np.unique(row[~same]))} units. {rule}")
+    return np.asarray(~same, dtype=np.bool_)

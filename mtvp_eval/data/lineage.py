@@ -134,5 +134,15 @@ def _merged(linked: Linked, family: IntArray, row: IntArray, summed: Collection[
         baseline = {**baseline, "log_list_size": np.log(weight)}
     return replace(
         panel, unit_ids=panel.unit_ids[row], outcomes=outcomes, weight=weight, cluster=panel.cluster[row],
-        baseline=baseline, entry=entry,
+        baseline=baseline, entry=entry, ended=_ended(panel, family, len(row)),
     )  # fmt: skip
+
+
+def _ended(panel: Panel, family: IntArray, size: int) -> IntArray | None:
+    """Return when the last enrolled member of each family stopped, `NEVER` if one goes on or none enrolled."""
+    if panel.ended is None or panel.entry is None:
+        return None
+    enrolled = panel.entry != NEVER
+    last = np.full(size, -1, dtype=np.int64)
+    np.maximum.at(last, family[enrolled], panel.ended[enrolled])
+    return np.where(last < 0, NEVER, last)

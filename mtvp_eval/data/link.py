@@ -170,6 +170,7 @@ def link(
             **{name: practices.columns[name][rows] for name in ("deprivation", "opslag_share", "urbanicity")},
         },
         entry=entry,
+        ended=story.ended[rows],
         lineage=lineage,
     )
     linked = Linked(

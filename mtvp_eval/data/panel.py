@@ -41,6 +41,8 @@ class Panel:
     baseline : name -> (n,) what was known before the first entry.
     entry : (n,) recorded first enrolled period on the clock, ``clock.NEVER`` if none. Carried for the design; no method
         of the panel reads it.
+    ended : (n,) recorded first period without the programme after entry, ``clock.NEVER`` if it goes on; only methods
+        for units that stop read it, all others hold enrolment to last.
     lineage : account of the units lost on the way here.
 
     Raises
@@ -65,6 +67,7 @@ class Panel:
     cluster: ObjectArray = None  # type: ignore[assignment]  # __post_init__ puts the unit itself
     baseline: Mapping[str, FloatArray] = field(default_factory=dict)
     entry: IntArray | None = None
+    ended: IntArray | None = None
     lineage: tuple[LineageRow, ...] = ()
 
     def __post_init__(self) -> None:
@@ -80,8 +83,9 @@ class Panel:
         set_(self, "cluster", frozen(self.unit_ids if self.cluster is None else np.asarray(self.cluster, dtype=object)))
         set_(self, "outcomes", _read_only(self.outcomes))
         set_(self, "baseline", _read_only(self.baseline))
-        if self.entry is not None:
-            set_(self, "entry", frozen(np.asarray(self.entry, dtype=np.int64)))
+        for name in ("entry", "ended"):
+            if getattr(self, name) is not None:
+                set_(self, name, frozen(np.asarray(getattr(self, name), dtype=np.int64)))
 
     @classmethod
     def from_frame(
@@ -95,11 +99,14 @@ class Panel:
         weight: str | None = None,
         cluster: str | None = None,
         baseline: Sequence[str] = (),
+        ended: str | None = None,
     ) -> Panel:
         """Return the panel of any table with one row a unit and period; see `data.frames.panel_from_frame`."""
         from mtvp_eval.data.frames import panel_from_frame
 
-        return panel_from_frame(frame, unit, period, entry, outcomes, weight=weight, cluster=cluster, baseline=baseline)
+        return panel_from_frame(
+            frame, unit, period, entry, outcomes, weight=weight, cluster=cluster, baseline=baseline, ended=ended
+        )
 
     @property
     def n_units(self) -> int:
@@ -142,6 +149,7 @@ class Panel:
             cluster=self.cluster[keep],
             baseline={name: x[keep] for name, x in self.baseline.items()},
             entry=None if self.entry is None else self.entry[keep],
+            ended=None if self.ended is None else self.ended[keep],
             lineage=(*self.lineage, row),
         )
 
@@ -178,7 +186,7 @@ def _problems(panel: Panel, clock: IntArray, weight: FloatArray, n: int, T: int)
     for name, x in panel.baseline.items():
         if np.shape(x) != (n,):
             problems.append(f"baseline value {name} has shape {np.shape(x)}, not {(n,)}")
-    for name, values in (("cluster", panel.cluster), ("entry", panel.entry)):
+    for name, values in (("cluster", panel.cluster), ("entry", panel.entry), ("ended", panel.ended)):
         if values is not None and np.shape(values) != (n,):
             problems.append(f"{name} has shape {np.shape(values)}, not {(n,)}")
     return problems

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -18,8 +18,9 @@ from mtvp_eval.estimators.aggregation import aggregate, cell_weights, share_infl
 from mtvp_eval.estimators.comparison_sets import ComparisonSet, comparison_sets
 from mtvp_eval.estimators.cross_sections import section_effect
 from mtvp_eval.estimators.doubly_robust import Adjustment, two_group_effect
-from mtvp_eval.estimators.results import EffectEstimates, EffectKey, passed_on, period_label
+from mtvp_eval.estimators.results import EffectEstimates, EffectKey, passed_on
 from mtvp_eval.estimators.sample import Sample, read_sample
+from mtvp_eval.estimators.tidy import period_label
 
 
 class Missing(StrEnum):
@@ -70,7 +71,8 @@ def callaway_santanna(
     panel : outcomes (n, T) and baseline values; its clock is the design's.
     design : cohorts and comparison; its ``size`` are the patient weights.
     outcome : name in the panel.
-    covariates : names of baseline values, known before the first entry.
+    covariates : names of baseline values, known before the first entry; or of outcomes that change over time, of which
+        a cell takes the value in the earlier of its two periods.
     weighting : practice (each unit once) or patient (weighted by ``design.size``).
     method : dr (default), reg or ipw; without covariates the three are one.
     base_period : varying (default) or universal.
@@ -100,10 +102,12 @@ def callaway_santanna(
     [(2, 0.0), (3, 3.5)]
     """
     by_size = Weighting(weighting) == Weighting.PATIENT
-    sample = read_sample(panel, design, outcome, covariates, by_size=by_size)
+    sample = read_sample(panel, design, outcome, covariates, by_size=by_size, varying=True)
     sections = Missing(missing) == Missing.CROSS_SECTIONS
     if sections and Adjustment(method) != Adjustment.DR:
         raise EstimationError("Single rows are compared by the doubly robust method only; set method dr.")
+    if sections and sample.varying.shape[2]:
+        raise EstimationError("Single rows are compared with covariates as they were before entry; give that value.")
     if Missing(missing) == Missing.COMPLETE_UNITS:
         sample = sample.complete()
     base = BasePeriod(base_period)
@@ -111,7 +115,7 @@ def callaway_santanna(
     if not wanted:
         raise EstimationError("No cell is identified: StaggeredDesign.estimability() shows why.")
     # Averages are formed at once where every cell uses the same units; else from the cells, whose units differ.
-    direct = bool(estimands) and not sections and bool(sample.observed.all())
+    direct = bool(estimands) and not sections and bool(sample.observed.all() and np.isfinite(sample.varying).all())
     weights = cell_weights(outcome, wanted, {Weighting(weighting)}, estimands) if direct else np.eye(len(wanted))
     if sections:
         fitted = _fit_sections(sample, wanted, base)
@@ -163,7 +167,7 @@ def supported_cells(
     ((), 2)
     """
     by_size = Weighting(weighting) == Weighting.PATIENT
-    sample = read_sample(panel, design, outcome, covariates, by_size=by_size)
+    sample = read_sample(panel, design, outcome, covariates, by_size=by_size, varying=True)
     wanted = design.identified_cells(BasePeriod(base_period))
     blind = sample.with_outcome(np.where(sample.observed, 0.0, np.nan))
     none = np.zeros((0, len(wanted)))
@@ -176,19 +180,19 @@ def _fit_cells(
 ) -> _Cells:
     n = sample.design.n_units
     y = np.ascontiguousarray(sample.y.T)
-    if sample.X.shape[1] == 1:
+    if sample.X.shape[1] + sample.varying.shape[2] == 1:
         method = Adjustment.REG
     out = _Cells(np.full(len(wanted), np.nan), np.zeros((len(weights), n)), [None] * len(wanted), {})
     start: dict[int, FloatArray] = {}
     largest, complete = np.abs(np.nan_to_num(y)).max(), bool(sample.observed.all())
     for whole in comparison_sets(sample.design, wanted, base):
         cohort = wanted[whole.cells[0]][0]
-        for part in [whole] if complete else whole.observed_parts(sample.observed):
+        for part, X in _with_covariates(sample, whole, complete=complete):
             rows, n_treated = part.rows(), len(part.treated)
             try:
                 _refuse_empty(part)
                 change = np.take(y[part.period] - y[part.base], rows, axis=1)
-                two = two_group_effect(change, sample.X[rows], sample.w[rows], n_treated, method, start.get(cohort))
+                two = two_group_effect(change, X[rows], sample.w[rows], n_treated, method, start.get(cohort))
             except EstimationError as error:
                 out.problems.update({wanted[k]: str(error) for k in part.cells})
                 continue
@@ -196,7 +200,8 @@ def _fit_cells(
                 start[cohort] = two.fit.coefficients
             out.effect[part.cells] = two.effect
             for j in np.flatnonzero(weights[:, part.cells].any(axis=1)):
-                out.influence[j, rows] += n * weights[j, part.cells] @ two.influence
+                mine = np.flatnonzero(weights[j, part.cells])
+                out.influence[j, rows] += n * weights[j, part.cells[mine]] @ two.influence[mine]
             moved = np.maximum(change.max(axis=1), -change.min(axis=1))
             flat = moved <= 1e-14 * largest
             if flat.any():
@@ -204,6 +209,25 @@ def _fit_cells(
             for k, still in zip(part.cells, flat, strict=True):
                 out.no_error[k] = _no_error(part, still=bool(still))
     return out
+
+
+def _with_covariates(
+    sample: Sample, whole: ComparisonSet, *, complete: bool
+) -> Iterator[tuple[ComparisonSet, FloatArray]]:
+    """Yield cells that share units and covariates, with X (n, p); those that change come from the earlier period."""
+    for part in [whole] if complete else whole.observed_parts(sample.observed):
+        if not sample.varying.shape[2]:
+            yield part, sample.X
+            continue
+        earlier = np.minimum(part.period, part.base)
+        for column in np.unique(earlier):
+            here, value = earlier == column, sample.varying[:, column]
+            known: BoolArray = np.all(np.isfinite(value), axis=1)
+            own = replace(
+                part, treated=part.treated[known[part.treated]], against=part.against[known[part.against]],
+                cells=part.cells[here], period=part.period[here], base=part.base[here],
+            )  # fmt: skip
+            yield own, np.column_stack([sample.X, value])
 
 
 def _fit_sections(sample: Sample, wanted: Sequence[Cell], base: BasePeriod) -> _Cells:
@@ -244,12 +268,14 @@ def _no_error(part: ComparisonSet, *, still: bool) -> str | None:
 
 
 def _members(sample: Sample, wanted: Sequence[Cell], base: BasePeriod) -> BoolArray | None:
-    if sample.observed.all():
+    known: BoolArray = np.all(np.isfinite(sample.varying), axis=2)
+    if sample.observed.all() and known.all():
         return None
     clock = sample.design.clock
     pairs = [(t, sample.design.base_period(g, t, base)) for g, t in wanted]
     columns = np.searchsorted(clock, np.array(pairs, dtype=np.int64))
-    return sample.observed[:, columns[:, 0]] & sample.observed[:, columns[:, 1]]
+    seen = sample.observed[:, columns[:, 0]] & sample.observed[:, columns[:, 1]]
+    return np.asarray(seen & known[:, columns.min(axis=1)], dtype=np.bool_)
 
 
 def _explain(problems: dict[Cell, str], asked: int, outcome: str) -> str:

@@ -80,7 +80,8 @@ def dcdh(
     panel : outcomes (n, T); its clock is the design's.
     design : which units, their entry and weights, and whether comparison units may switch later (default) or never.
     outcome : name in the panel.
-    ended : (n,) first period without treatment of the panel's units on the clock, ``clock.NEVER`` if none.
+    ended : (n,) first period without treatment of the panel's units on the clock, ``clock.NEVER`` if none; the panel's
+        own where not given.
     treatment : (n, T) treatment of the panel's units, any levels, NaN where unknown; replaces entry and ``ended``.
     effects, placebos : how many to estimate; as many as the window shows where not given.
     weighting : practice (each unit once) or patient (weighted by ``design.size``).
@@ -114,6 +115,7 @@ def dcdh(
     weighting = Weighting(weighting)
     sample = read_sample(panel, design, outcome, by_size=weighting == Weighting.PATIENT)
     rows = design.rows_in(panel.unit_ids)
+    ended = panel.ended if ended is None else ended
     paths = _paths(_treatment(design, ended, rows) if treatment is None else _levels(treatment, panel, rows))
     never = design.comparison == Comparison.NEVER_ENROLLED
     last = _last_with_comparison(paths)

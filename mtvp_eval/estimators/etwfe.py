@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import BasePeriod, Cell, Comparison, StaggeredDesign
@@ -29,7 +30,8 @@ def etwfe(
     beta equals the imputation estimate. Never-enrolled comparison: :math:`A_g = \{t \ne g-1-\delta\}`, which without
     covariates is Sun-Abraham. Covariates enter demeaned by cohort, so that beta is the effect at the cohort's mean.
     With unit effects instead of cohort effects the coefficients and scores are the same without gaps; with gaps unit
-    effects are the safer choice.
+    effects are the safer choice. Without gaps ``with_correction("fixest")`` counts cohort effects among the parameters,
+    as the original does unless it is told the units.
 
     Parameters
     ----------
@@ -62,10 +64,16 @@ def etwfe(
     >>> [(k.event_time, round(float(v), 9)) for k, v in zip(effects.index, effects.estimate)]
     [(0, 3.5)]
     """
-    return saturated_cells(
-        panel, design, outcome, saturated_set(design), covariates=covariates, weighting=weighting, interact=True,
+    cells = saturated_set(design)
+    found = saturated_cells(
+        panel, design, outcome, cells, covariates=covariates, weighting=weighting, interact=True,
         method="Extended two-way fixed effects", estimands=estimands,
     )  # fmt: skip
+    T, G, p = int(design.usable.sum()), len(design.cohorts), len(covariates)
+    rows, _ = found.regression or (0, 0)
+    if rows < len(design.unit_ids) * T or any(name not in panel.baseline for name in covariates):
+        return found
+    return replace(found, regression=(rows, len(cells) * (1 + p) + p * (T - 1 + G) + T + G - 1))
 
 
 def saturated_set(design: StaggeredDesign) -> tuple[Cell, ...]:

@@ -15,8 +15,9 @@ from mtvp_eval.estimators.counts import Counts, Scale, read_counts
 from mtvp_eval.estimators.etwfe import saturated_set
 from mtvp_eval.estimators.poisson_regression import PoissonFit, poisson_fit
 from mtvp_eval.estimators.regression import regressors
-from mtvp_eval.estimators.results import EffectEstimates, EffectKey, period_label
+from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.estimators.saturated import cell_reasons
+from mtvp_eval.estimators.tidy import period_label
 
 
 def etwfe_poisson(

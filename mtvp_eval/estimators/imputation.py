@@ -13,7 +13,7 @@ from mtvp_eval.errors import EstimationError, NotIdentifiedError
 from mtvp_eval.estimands.att import cell_effect
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.aggregation import cell_weights
-from mtvp_eval.estimators.regression import two_way_fit
+from mtvp_eval.estimators.partialled import partialled_fit
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.estimators.sample import read_sample
 from mtvp_eval.estimators.untreated_path import cell_averages, untreated_rows
@@ -42,7 +42,8 @@ def imputation(
     panel : outcomes (n, T); any pattern of missing rows.
     design : cohorts; the comparison is every untreated row.
     outcome : name in the panel.
-    covariates : names of baseline values; each gets its own slope a period.
+    covariates : names of baseline values, each with its own slope a period; or of outcomes that change over time,
+        each with one slope, learned from untreated rows.
     weighting : practice, or patient (weights ``design.size`` in the path and in the averages).
     cells : cells at or after entry; all identified ones where not given.
     estimands : averages of the cells asked for in their place; saves making influence values for every cell.
@@ -70,7 +71,8 @@ def imputation(
     [(0, 3.5)]
     """
     weighting = Weighting(weighting)
-    sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
+    by_size = weighting == Weighting.PATIENT
+    sample = read_sample(panel, design, outcome, covariates, by_size=by_size, varying=True).with_covariates()
     wanted = enrolled_cells(design) if cells is None else tuple(cells)
     weights = cell_weights(outcome, wanted, {weighting}, estimands) if estimands else np.eye(len(wanted))
     found = cell_averages(sample, wanted, _squared_weights, weights)
@@ -120,12 +122,16 @@ def pretrends(
     [(-1, 0.0)]
     """
     weighting = Weighting(weighting)
-    sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
+    by_size = weighting == Weighting.PATIENT
+    sample = read_sample(panel, design, outcome, covariates, by_size=by_size, varying=True).with_covariates()
     since = design.clock[None, :] - design.cohorts[:, None]
     tested = (design.cohorts != design.control_only)[:, None]
     times = [-j - design.anticipation for j in range(leads, 0, -1)]
     effects = np.stack([(tested & (since == e)).astype(np.float64) for e in times], axis=2)
-    fit = two_way_fit(sample.y, untreated_rows(sample), sample.X, sample.w, design.cohort_index, effects)
+    whole = partialled_fit(
+        sample.y, untreated_rows(sample), sample.varying, sample.X, sample.w, design.cohort_index, effects
+    )
+    fit = whole.fit
     picked = fit.pick(np.eye(leads))
     lost = int(fit.unidentified(picked).sum())
     if lost:
@@ -136,10 +142,10 @@ def pretrends(
     lean = fit.leans_on_one(picked)
     return EffectEstimates(
         tuple(EffectKey(outcome, "placebo", weighting, event_time=e) for e in times), fit.coefficients[-leads:],
-        design.unit_ids, fit.influence(picked), design.cohort_index, sample.cluster, sampling="conditional",
+        design.unit_ids, whole.influence(picked), design.cohort_index, sample.cluster, sampling="conditional",
         correction="hc2" if sample.cluster is None else "cr1", method="Pretrends on untreated rows",
         no_error=tuple("rests on a cohort of one unit: its spread cannot be seen" if one else None for one in lean),
-        notes=sample.notes(), regression=(fit.rows, fit.parameters),
+        notes=sample.notes(), regression=(fit.rows, whole.parameters),
     )  # fmt: skip
 
 

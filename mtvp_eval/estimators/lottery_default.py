@@ -166,7 +166,7 @@ def _ready(panel: Panel, design: LotteryDesign, outcome: str, estimands: Sequenc
     sample = read_sample(panel, design.staggered, outcome, by_size=by_size)
     used = _periods_used(design, estimands)
     whole: BoolArray = np.all(np.isfinite(sample.y[:, used]), axis=1)
-    notes: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
     if not whole.all():
         if whole.sum() < 4:
             raise EstimationError(
@@ -175,13 +175,13 @@ def _ready(panel: Panel, design: LotteryDesign, outcome: str, estimands: Sequenc
             )
         design = design.restrict(whole)
         sample = read_sample(panel, design.staggered, outcome, by_size=by_size)
-        notes = (f"{int((~whole).sum())} units with missing periods are left out.",)
+        lost = (f"{int((~whole).sum())} units with missing periods are left out.",)
     log_size = np.log(design.staggered.size)
     moments = tuple(
         _moments(sample.y[c.block.mask], sample.w[c.block.mask], log_size[c.block.mask], c)
         for c in lottery_contrasts(design, estimands)
     )
-    return _Ready(sample, design, estimands, moments, notes)
+    return _Ready(sample, design, estimands, moments, (*lost, *sample.notes()))
 
 
 def _periods_used(design: LotteryDesign, estimands: Sequence[Estimand]) -> BoolArray:

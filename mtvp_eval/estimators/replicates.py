@@ -12,7 +12,8 @@ import numpy as np
 
 from mtvp_eval.arrays import FloatArray, frozen
 from mtvp_eval.errors import EstimationError
-from mtvp_eval.estimators.results import EffectKey, period_label
+from mtvp_eval.estimators.results import EffectKey
+from mtvp_eval.estimators.tidy import as_html, as_text, tidy_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,30 +105,13 @@ class Replicates:
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
         """Return one tidy row per estimate, in the columns of ``EffectEstimates.to_frame``."""
-        import pandas as pd
-        from scipy.stats import norm, t
-
-        df, error, tail = self.df(), self.std_error(), 0.5 + level / 2
-        usable = np.isfinite(df) & (df > 0)
-        half = np.where(usable, t.ppf(tail, np.where(usable, df, 1.0)), norm.ppf(tail)) * error
-        rows = [
-            {
-                "outcome": k.outcome, "estimand": k.estimand, "weighting": str(k.weighting),
-                "population": str(k.population),
-                "cohort": period_label(k.cohort), "period": period_label(k.period), "event_time": k.event_time,
-                "unit": k.unit_of_measure, "estimate": self.estimate[j], "std_error": error[j], "df": df[j],
-                "ci_low": self.estimate[j] - half[j], "ci_high": self.estimate[j] + half[j],
-                "ci_method": self.ci_method if self.no_error[j] is None else "none", "note": self.no_error[j] or "",
-            }
-            for j, k in enumerate(self.index)
-        ]  # fmt: skip
-        return pd.DataFrame(rows).astype({"event_time": "Int64"})
+        return tidy_frame(self, level)
 
     def __repr__(self) -> str:
-        return f"{self._title()}\n{self.to_frame().to_string(index=False, max_rows=24)}"
+        return as_text(self._title(), self.to_frame())
 
     def _repr_html_(self) -> str:
-        return f"<p>{self._title()}</p>{self.to_frame().to_html(index=False, max_rows=24)}"
+        return as_html(self._title(), self.to_frame())
 
     def _title(self) -> str:
         drawn = f", {len(self.draws)} draws" if len(self.draws) else ""

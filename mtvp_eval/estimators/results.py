@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, frozen
-from mtvp_eval.clock import quarter_label
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.estimand import Estimand, Population, Weighting
 from mtvp_eval.estimators import variance
+from mtvp_eval.estimators.tidy import as_html, as_text, tidy_frame
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_FIRST_QUARTER = 4 * 1900
-"""Clock values from here on are quarters, not years or plain counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,21 +220,7 @@ class EffectEstimates:
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
         """Return one tidy row per estimate: key, estimate, std_error, df, interval, its method, and a note."""
-        import pandas as pd
-
-        df, error = self.df(), self.std_error()
-        half, keys, shown = self._quantile(level, df) * error, self.index, self.ci_method
-        columns = {
-            "outcome": [k.outcome for k in keys], "estimand": [k.estimand for k in keys],
-            "weighting": [str(k.weighting) for k in keys], "population": [str(k.population) for k in keys],
-            "cohort": [period_label(k.cohort) for k in keys], "period": [period_label(k.period) for k in keys],
-            "event_time": pd.array([k.event_time for k in keys], dtype="Int64"),
-            "unit": [k.unit_of_measure for k in keys], "estimate": self.estimate, "std_error": error, "df": df,
-            "ci_low": self.estimate - half, "ci_high": self.estimate + half,
-            "ci_method": [shown if reason is None else "none" for reason in self.no_error],
-            "note": [reason or "" for reason in self.no_error],
-        }  # fmt: skip
-        return pd.DataFrame(columns)
+        return tidy_frame(self, level)
 
     @property
     def ci_method(self) -> str:
@@ -250,10 +233,10 @@ class EffectEstimates:
         )
 
     def __repr__(self) -> str:
-        return f"{self._title()}\n{self.to_frame().to_string(index=False, max_rows=24)}"
+        return as_text(self._title(), self.to_frame())
 
     def _repr_html_(self) -> str:
-        return f"<p>{self._title()}</p>{self.to_frame().to_html(index=False, max_rows=24)}"
+        return as_html(self._title(), self.to_frame())
 
     def _title(self) -> str:
         head = self.method or "Effects"
@@ -270,15 +253,6 @@ class EffectEstimates:
             return variance.fixest_factor(C, *self.regression)
         return C / (C - 1) if self.correction == "cr1" else 1.0
 
-    def _quantile(self, level: float, df: FloatArray) -> FloatArray:
-        from scipy.stats import norm, t
-
-        tail = 0.5 + level / 2
-        usable = np.isfinite(df) & (df > 0)
-        found = np.full(len(df), norm.ppf(tail))
-        found[usable] = t.ppf(tail, df[usable])
-        return found
-
 
 def passed_on(no_error: Sequence[str | None], used: BoolArray) -> tuple[str | None, ...]:
     """Return the first reason for no standard error among the entries that each row of ``used`` (J, K) takes.
@@ -289,14 +263,3 @@ def passed_on(no_error: Sequence[str | None], used: BoolArray) -> tuple[str | No
     if not any(no_error):
         return (None,) * len(used)
     return tuple(next((r for r, w in zip(no_error, row, strict=True) if w and r is not None), None) for row in used)
-
-
-def period_label(clock: int | None) -> str:
-    """Return the label of a clock value: quarters as 2023Q2, years and counts as they are, nothing for None.
-
-    >>> period_label(8093), period_label(2023), period_label(None)
-    ('2023Q2', '2023', '')
-    """
-    if clock is None:
-        return ""
-    return quarter_label(clock) if clock >= _FIRST_QUARTER else str(clock)

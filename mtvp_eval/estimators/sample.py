@@ -20,6 +20,7 @@ from mtvp_eval.errors import DesignError, EstimationError
 class Sample:
     """Hold y (n, T), X (n, p) with a constant and standardised covariates, w (n,), cluster (n,) or None.
 
+    ``varying`` (n, T, q) holds standardised covariates that change over time; q is mostly 0.
     Derived: ``observed`` (n, T) whether the outcome was observed.
     """
 
@@ -28,6 +29,7 @@ class Sample:
     X: FloatArray
     w: FloatArray
     cluster: ObjectArray | None
+    varying: FloatArray
     observed: BoolArray = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,17 +46,31 @@ class Sample:
         """Return the sample of the units observed in every period."""
         keep: BoolArray = np.all(self.observed, axis=1)
         cluster = None if self.cluster is None else self.cluster[keep]
-        return Sample(self.design.restrict(keep), self.y[keep], self.X[keep], self.w[keep], cluster)
+        design = self.design.restrict(keep)
+        return Sample(design, self.y[keep], self.X[keep], self.w[keep], cluster, self.varying[keep])
 
     def with_outcome(self, y: FloatArray) -> Sample:
         """Return the sample with another outcome (n, T)."""
         return replace(self, y=y)
 
+    def about_units(self) -> list[str]:
+        """Say which units are left out, and how many cohorts hold a single one."""
+        design, said = self.design, []
+        if design.always_enrolled:
+            said.append(f"{design.always_enrolled} units enrolled from the first period on are left out.")
+        alone = int((design.cohort_size[:-1] == 1).sum())
+        if alone:
+            said.append(f"{alone} cohorts hold one unit: what rests on one of them alone has no standard error.")
+        return said
+
+    def with_covariates(self) -> Sample:
+        """Return the sample without the rows in which a covariate that changes over time is missing."""
+        known: BoolArray = np.all(np.isfinite(self.varying), axis=2)
+        return self if known.all() else self.with_outcome(np.where(known, self.y, np.nan))
+
     def notes(self) -> tuple[str, ...]:
         """Say what a reader must know of the sample: units left out, outcomes missing, who is control only."""
-        design, notes = self.design, []
-        if design.always_enrolled:
-            notes.append(f"{design.always_enrolled} units enrolled from the first period on are left out.")
+        design, notes = self.design, self.about_units()
         if design.control_only in design.clock:
             notes.append(
                 "Everybody enrolls: the last cohort is comparison only, and periods from its entry on are left out."
@@ -68,16 +84,19 @@ class Sample:
 
 
 def read_sample(
-    panel: Panel, design: StaggeredDesign, outcome: str, covariates: Sequence[str] = (), *, by_size: bool = False
-) -> Sample:
+    panel: Panel, design: StaggeredDesign, outcome: str, covariates: Sequence[str] = (), *, by_size: bool = False,
+    varying: bool = False,
+) -> Sample:  # fmt: skip
     """Return a panel's values in the order of the design's units; covariates standardised, which changes no estimate.
+
+    A covariate is a baseline value of the panel, or, where the method allows it (``varying``), one of its outcomes.
 
     Raises
     ------
     DesignError
         If panel and design have different clocks, or units of the design are not in the panel.
     EstimationError
-        If the outcome is unknown, or covariates are missing or constant.
+        If the outcome is unknown, covariates are missing or constant, or change over time where none may.
 
     Example
     -------
@@ -93,15 +112,34 @@ def read_sample(
         )
     if outcome not in panel.outcomes:
         raise EstimationError(f"Unknown outcome {outcome}; the panel has {', '.join(panel.outcomes) or 'none'}.")
+    moving = [name for name in covariates if name not in panel.baseline and name in panel.outcomes]
+    if moving and not varying:
+        raise EstimationError(
+            f"{', '.join(moving)} change over time, and this method takes covariates as they were before entry: give "
+            "that value, or use callaway_santanna, sun_abraham, imputation, two_stage or twfe."
+        )
+    fixed = [name for name in covariates if name not in moving]
     rows = design.rows_in(panel.unit_ids)
     y = panel.outcomes[outcome][rows]
     if not np.isfinite(y).any():
         raise EstimationError(f"Outcome {outcome} is not observed for any unit of the design.")
     alone = len(set(panel.cluster[rows].tolist())) == len(rows)
     return Sample(
-        design, y, _standardised(panel.covariates(covariates)[rows], covariates),
+        design, y, _standardised(panel.covariates(fixed)[rows], fixed),
         design.size if by_size else np.ones(len(rows)), None if alone else panel.cluster[rows],
+        _moving(panel, moving, rows),
     )  # fmt: skip
+
+
+def _moving(panel: Panel, names: Sequence[str], rows: IntArray) -> FloatArray:
+    z = np.empty((len(rows), panel.n_periods, len(names)))
+    for j, name in enumerate(names):
+        value = panel.outcomes[name][rows]
+        seen = value[np.isfinite(value)]
+        if not len(seen) or seen.std() <= 1e-12 * np.abs(seen).max():
+            raise EstimationError(f"Covariate {name} is missing throughout or constant. Leave it out.")
+        z[:, :, j] = (value - seen.mean()) / seen.std()
+    return z
 
 
 def _standardised(x: FloatArray, names: Sequence[str]) -> FloatArray:

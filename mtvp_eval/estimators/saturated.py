@@ -16,7 +16,7 @@ from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.att import cell_effect
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.aggregation import cell_weights
-from mtvp_eval.estimators.regression import two_way_fit
+from mtvp_eval.estimators.partialled import partialled_fit
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey, passed_on
 from mtvp_eval.estimators.sample import Sample, read_sample
 
@@ -55,7 +55,8 @@ def saturated_cells(
     [3.5]
     """
     weighting = Weighting(weighting)
-    sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
+    by_size = weighting == Weighting.PATIENT
+    sample = read_sample(panel, design, outcome, covariates, by_size=by_size, varying=not interact).with_covariates()
     if not cells:
         raise EstimationError("No cell is identified: StaggeredDesign.estimability() shows why.")
     usable = design.usable
@@ -64,7 +65,11 @@ def saturated_cells(
     effects = np.zeros((len(design.cohorts), len(clock), len(cells)))
     for k, (g, t) in enumerate(cells):
         effects[np.searchsorted(design.cohorts, g), np.searchsorted(clock, t), k] = 1.0
-    fit = two_way_fit(y, np.isfinite(y), sample.X, sample.w, design.cohort_index, effects, interact=interact)
+    whole = partialled_fit(
+        y, np.isfinite(y), sample.varying[:, usable], sample.X, sample.w, design.cohort_index, effects,
+        interact=interact,
+    )  # fmt: skip
+    fit = whole.fit
     combinations = fit.pick(_at_cohort_mean(sample, cells, interact=interact))
     lost = fit.unidentified(combinations)
     if lost.any():
@@ -79,9 +84,9 @@ def saturated_cells(
         combinations, reasons = weights @ combinations, passed_on(reasons, weights != 0)
     return EffectEstimates(
         tuple(EffectKey.of(e, outcome) for e in estimands or [cell_effect(cell, weighting) for cell in cells]),
-        combinations @ fit.coefficients, design.unit_ids, fit.influence(combinations), design.cohort_index,
+        combinations @ fit.coefficients, design.unit_ids, whole.influence(combinations), design.cohort_index,
         sample.cluster, sampling="conditional", correction="hc2" if sample.cluster is None else "cr1", method=method,
-        no_error=reasons, notes=sample.notes(), regression=(fit.rows, fit.parameters),
+        no_error=reasons, notes=sample.notes(), regression=(fit.rows, whole.parameters),
     )  # fmt: skip
 
 

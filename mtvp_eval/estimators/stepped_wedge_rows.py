@@ -133,9 +133,7 @@ def _refuse_size(rows: int, largest: int) -> None:
 
 
 def _notes(sample: Sample, by_time: bool) -> tuple[str, ...]:
-    notes = []
-    if sample.design.always_enrolled:
-        notes.append(f"{sample.design.always_enrolled} units enrolled from the first period on are left out.")
+    notes = sample.about_units()
     if not sample.observed.all():
         notes.append(f"{(~sample.observed).mean():.1%} of unit-periods are missing and taken as missing at random.")
     if not by_time:

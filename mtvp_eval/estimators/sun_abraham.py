@@ -41,7 +41,8 @@ def sun_abraham(
     panel : outcomes (n, T); any pattern of missing rows.
     design : cohorts; units not yet enrolled are never used as comparison, whatever its comparison says.
     outcome : name in the panel.
-    covariates : names of baseline values; each gets its own slope a period.
+    covariates : names of baseline values, each with its own slope a period; or of outcomes that change over time,
+        each with one slope.
     weighting : practice, or patient (weighted least squares with ``design.size``).
     estimands : averages of the cells asked for in their place; saves making influence values for every cell.
 

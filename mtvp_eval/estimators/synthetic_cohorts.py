@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEAST_PRE_PERIODS = 5
+MOST_DONORS = 2_000
+"""More are refused: every placebo fits them all again, and with far more donors than periods weights are arbitrary."""
 
 Fit = Callable[[FloatArray, FloatArray, int, int], tuple[FloatArray, FloatArray]]
 """(treated (T,), donors (N, T), pre-periods, treated units) -> weights of the donors (N,) and of the pre-periods."""
@@ -141,7 +143,7 @@ def estimate_synthetic(
     Raises
     ------
     EstimationError
-        If a treated unit lacks outcomes, or a cohort has fewer than five pre-periods.
+        If a treated unit lacks outcomes, a cohort has fewer than five pre-periods, or there are over 2,000 donors.
     NotIdentifiedError
         If the donors are too few for one placebo.
     """
@@ -191,6 +193,11 @@ def _setting(
     gaps = int((~whole[np.concatenate(rows)]).sum()) if rows else 0
     if gaps:
         problems.append(f"{gaps} treated units lack outcomes in some period")
+    if len(donors) > MOST_DONORS:
+        raise EstimationError(
+            f"{len(donors)} donors are more than the {MOST_DONORS} that a synthetic comparison is fitted to: with so "
+            "many its weights are not unique. Use another estimator, or restrict the panel to like donors."
+        )
     if problems:
         raise EstimationError(
             f"{'; '.join(problems)}. A synthetic comparison must be fitted on a complete path of some length: use "
@@ -201,7 +208,7 @@ def _setting(
         raise NotIdentifiedError(
             f"{asked} treated units and {left} complete donors: a placebo of the same size needs more donors than that."
         )
-    notes = list(sample.notes()[: 1 if design.always_enrolled else 0])
+    notes = sample.about_units()
     if left < len(donors):
         notes.append(f"{len(donors) - left} of {len(donors)} donors lack outcomes in some period and are left out.")
     if design.control_only in design.clock:

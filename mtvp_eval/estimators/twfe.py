@@ -12,7 +12,8 @@ from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import StaggeredDesign
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.estimand import Weighting
-from mtvp_eval.estimators.regression import TwoWayFit, two_way_fit
+from mtvp_eval.estimators.partialled import partialled_fit
+from mtvp_eval.estimators.regression import two_way_fit
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.estimators.sample import Sample, read_sample
 from mtvp_eval.estimators.variance import two_way_covariance
@@ -49,7 +50,8 @@ def twfe(
     panel : outcomes (n, T); any pattern of missing rows.
     design : entries; its comparison plays no part. All periods are used.
     outcome : name in the panel.
-    covariates : names of baseline values; each gets its own slope a period.
+    covariates : names of baseline values, each with its own slope a period; or of outcomes that change over time,
+        each with one slope.
     weighting : practice or patient (weighted least squares with ``design.size``).
     shape : static (one ``overall`` entry) or event_study (one entry an event time).
 
@@ -73,7 +75,11 @@ def twfe(
     [3.5]
     """
     weighting = Weighting(weighting)
-    sample, fit, times = _fit(panel, design, outcome, covariates, weighting, Shape(shape))
+    times, effects = enrolment_paths(design, Shape(shape))
+    by_size = weighting == Weighting.PATIENT
+    sample = read_sample(panel, design, outcome, covariates, by_size=by_size, varying=True).with_covariates()
+    whole = partialled_fit(sample.y, sample.observed, sample.varying, sample.X, sample.w, design.cohort_index, effects)
+    fit = whole.fit
     picked = fit.pick(np.eye(fit.n_effects))
     lost = fit.unidentified(picked)
     if lost.any():
@@ -91,10 +97,10 @@ def twfe(
         tuple(
             EffectKey(outcome, "overall" if e is None else "event_study", weighting, event_time=e) for e in times
         ),
-        fit.coefficients[-fit.n_effects :], design.unit_ids, fit.influence(picked), design.cohort_index, sample.cluster,
-        sampling="conditional", correction="hc2" if sample.cluster is None else "cr1",
+        fit.coefficients[-fit.n_effects :], design.unit_ids, whole.influence(picked), design.cohort_index,
+        sample.cluster, sampling="conditional", correction="hc2" if sample.cluster is None else "cr1",
         method="Two-way fixed effects", no_error=tuple(reasons), notes=_notes(sample, design, times),
-        regression=(fit.rows, fit.parameters),
+        regression=(fit.rows, whole.parameters),
     )  # fmt: skip
 
 
@@ -113,19 +119,13 @@ def twfe_two_way_covariance(
 
     Source: Cameron, Gelbach & Miller (2011), eq. 2.10.
     """
-    sample, fit, _ = _fit(panel, design, outcome, covariates, Weighting(weighting), Shape(shape))
+    by_size = Weighting(weighting) == Weighting.PATIENT
+    sample = read_sample(panel, design, outcome, covariates, by_size=by_size)
+    effects = enrolment_paths(design, Shape(shape))[1]
+    fit = two_way_fit(sample.y, sample.observed, sample.X, sample.w, design.cohort_index, effects)
     scores = fit.row_scores(fit.pick(np.eye(fit.n_effects)))
     periods = int(sample.observed.any(axis=0).sum())
     return two_way_covariance(scores, sample.cluster, fit.parameters - periods + 1)
-
-
-def _fit(
-    panel: Panel, design: StaggeredDesign, outcome: str, covariates: Sequence[str], weighting: Weighting, shape: Shape
-) -> tuple[Sample, TwoWayFit, tuple[int | None, ...]]:
-    sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
-    times, effects = enrolment_paths(design, shape)
-    fit = two_way_fit(sample.y, sample.observed, sample.X, sample.w, design.cohort_index, effects)
-    return sample, fit, times
 
 
 def enrolment_paths(design: StaggeredDesign, shape: Shape) -> tuple[tuple[int | None, ...], FloatArray]:
@@ -141,9 +141,8 @@ def enrolment_paths(design: StaggeredDesign, shape: Shape) -> tuple[tuple[int | 
 
 
 def _notes(sample: Sample, design: StaggeredDesign, times: tuple[int | None, ...]) -> tuple[str, ...]:
-    notes = ["Units already enrolled serve as comparisons: weights on single effects may be negative."]
-    if design.always_enrolled:
-        notes.append(f"{design.always_enrolled} units enrolled from the first period on are left out.")
+    warned = "Units already enrolled serve as comparisons: weights on single effects may be negative."
+    notes = [warned, *sample.about_units()]
     if design.control_only in design.clock and len(times) > 1:
         notes.append("Everybody enrolls: the earliest event time is set to zero beside the one before entry.")
     gaps = ~sample.observed

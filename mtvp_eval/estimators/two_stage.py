@@ -44,7 +44,8 @@ def two_stage(
     panel : outcomes (n, T); any pattern of missing rows.
     design : cohorts; the comparison is every untreated row.
     outcome : name in the panel.
-    covariates : names of baseline values; each gets its own slope a period in the first stage.
+    covariates : names of baseline values, each with its own slope a period in the first stage; or of outcomes that
+        change over time, each with one slope.
     weighting : practice, or patient (weights ``design.size`` in both stages).
     cells : cells; all identified ones where not given. Leads of the last cohort may be asked for as well.
     estimands : averages of the cells asked for in their place; saves making influence values for every cell.
@@ -71,7 +72,8 @@ def two_stage(
     [(-2, 0.0), (0, 3.5)]
     """
     weighting = Weighting(weighting)
-    sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
+    by_size = weighting == Weighting.PATIENT
+    sample = read_sample(panel, design, outcome, covariates, by_size=by_size, varying=True).with_covariates()
     wanted = design.identified_cells(BasePeriod.UNIVERSAL) if cells is None else tuple(cells)
     if not wanted:
         raise EstimationError("No cell is identified: StaggeredDesign.estimability() shows why.")

@@ -18,10 +18,11 @@ import numpy as np
 from mtvp_eval.arrays import BoolArray, FloatArray
 from mtvp_eval.design.staggered import Cell, Comparison
 from mtvp_eval.errors import EstimationError
-from mtvp_eval.estimators.regression import two_way_fit
-from mtvp_eval.estimators.results import passed_on, period_label
+from mtvp_eval.estimators.partialled import partialled_fit
+from mtvp_eval.estimators.results import passed_on
 from mtvp_eval.estimators.sample import Sample
 from mtvp_eval.estimators.saturated import cell_reasons
+from mtvp_eval.estimators.tidy import period_label
 
 Centre = Callable[[FloatArray, FloatArray], FloatArray]
 """From residuals (P, N) of P cells with the same N units, and their weights, to what each is centred at (P,)."""
@@ -49,8 +50,9 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre, weights
               u_{as} = \sum_i h_i x_{ia} (1\{s=t\} - o_{is}/o_{i+})
 
     with h_i = w_i / W_gt, s_i and Q the scores and Gram matrix of the path, o the untreated rows and c the ``centre``.
-    The error of a unit's own effect drops out, because its untreated residuals sum to zero. ``weights`` (J, K) says
-    which averages of the K cells are wanted.
+    The error of a unit's own effect drops out, because its untreated residuals sum to zero. The slope of a covariate
+    that changes over time adds its influence times the cell's mean of that covariate less its own imputed path.
+    ``weights`` (J, K) says which averages of the K cells are wanted.
 
     Raises
     ------
@@ -68,7 +70,8 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre, weights
         )
     before = untreated_rows(sample)
     none = np.zeros((len(design.cohorts), len(design.clock), 0))
-    fit = two_way_fit(sample.y, before, sample.X, sample.w, design.cohort_index, none)
+    path = partialled_fit(sample.y, before, sample.varying, sample.X, sample.w, design.cohort_index, none)
+    fit = path.fit
     some = before.any(axis=1)
     share = np.divide(1.0, before.sum(axis=1), out=np.zeros(len(before)), where=some)
     untreated = before.astype(np.float64)
@@ -77,6 +80,7 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre, weights
     n, K = design.n_units, len(cells)
     effect, direct = np.zeros(K), np.zeros((len(weights), n))
     pull = np.zeros((K, sample.X.shape[1], len(design.clock)))
+    moved = np.zeros((K, sample.varying.shape[2]))
     empty: list[Cell] = []
     places = np.searchsorted(design.clock, [t for _, t in cells])
     for g, everybody in members.items():
@@ -98,11 +102,12 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre, weights
                 direct[row, unit] += weights[row, here] @ residual
             pull[here] = -(X * (h * share[unit])[:, None]).T @ untreated[unit]
             pull[here, :, now] += h @ X
+            moved[here] = np.tensordot(path.residual[unit][:, now], h, axes=(0, 0))
     combinations, outside = _on_coefficients(-pull, before)
     lost = outside | fit.unidentified(combinations)
     if empty or lost.any():
         raise EstimationError(_explain(cells, empty, lost))
-    influence = direct.T + fit.influence(weights @ combinations)
+    influence = direct.T + fit.influence(weights @ combinations) - path.slope_influence @ (weights @ moved).T
     return CellAverages(effect, influence, passed_on(cell_reasons(sample, cells, fit.score), weights != 0))
 
 

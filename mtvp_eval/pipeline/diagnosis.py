@@ -14,11 +14,9 @@ from mtvp_eval.errors import CommandError
 from mtvp_eval.estimands.aggregate import overall
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.aggregation import aggregate
-from mtvp_eval.estimators.callaway_santanna import callaway_santanna, supported_cells
-from mtvp_eval.estimators.doubly_robust import Adjustment
 from mtvp_eval.estimators.lottery import lottery
-from mtvp_eval.estimators.lottery_default import lottery_default
 from mtvp_eval.estimators.results import EffectEstimates
+from mtvp_eval.pipeline import methods
 from mtvp_eval.pipeline.comparison import analysis_panel, compared, lottery_design
 from mtvp_eval.planning.diagnose import Analysis, Prepare, Question, diagnose_region
 from mtvp_eval.project import embedded_question, project_root, resource
@@ -75,15 +73,21 @@ def diagnosed(region: str, runs: int, first_seed: int = 1) -> pd.DataFrame:
 def analyses(choices: EstimationChoices) -> dict[str, Analysis]:
     """Return the question's headline, Callaway-Sant'Anna with and without covariates, and cohort means of the draw.
 
-    The default of the lottery is there where it is the headline, before recentring. The truth of the last is that of
-    starting: where winners do not start, its estimate is one of winning, and smaller.
+    A headline of the lottery's default is diagnosed before recentring. The truth of cohort means is that of starting:
+    where winners do not start, their estimate is one of winning, and smaller.
+
+    Raises
+    ------
+    CommandError
+        If the headline gives no average over cohorts and quarters, of which alone a simulated region knows the truth.
     """
-    headline: dict[str, Analysis] = {"lottery_default": _default} if choices.estimator == "lottery_default" else {}
-    return headline | {
-        "callaway_santanna": _callaway(choices, choices.covariates),
-        "callaway_santanna_unadjusted": _callaway(choices, ()),
-        "lottery": _lottery,
-    }
+    if not methods.can_be_priced(choices.estimator):
+        raise CommandError(
+            f"The headline {choices.estimator} gives no average over cohorts and quarters, and a simulated region "
+            "knows the truth of no other. Diagnose a question with another headline."
+        )
+    names = dict.fromkeys((choices.estimator, "callaway_santanna", "callaway_santanna_unadjusted", "lottery"))
+    return {name: _lottery if name == "lottery" else _average(name, choices) for name in names}
 
 
 def _prepare(choices: EstimationChoices) -> Prepare:
@@ -94,29 +98,16 @@ def _prepare(choices: EstimationChoices) -> Prepare:
     return prepare
 
 
-def _callaway(choices: EstimationChoices, covariates: tuple[str, ...]) -> Analysis:
-    way = Adjustment(choices.method)
-
+def _average(name: str, choices: EstimationChoices) -> Analysis:
     def estimate(
         panel: Panel, drawn: LotteryDesign, outcome: str, weighting: Weighting
     ) -> tuple[EffectEstimates, Estimand]:
-        design = drawn.staggered
-        cells, _ = supported_cells(panel, design, outcome, covariates=covariates, weighting=weighting, method=way)
-        after = [cell for cell in cells if cell[1] >= cell[0]]
-        estimand = overall(design, weighting, within=after)
-        single = callaway_santanna(
-            panel, design, outcome, covariates=covariates, weighting=weighting, method=way, cells=after
-        )
-        return aggregate(single, design, [estimand]), estimand
+        made = methods.asked(name, choices, weighting, drawn)
+        cells, _ = made.supported(panel, drawn, outcome)
+        estimand = overall(made.design(drawn), weighting, within=[cell for cell in cells if cell[1] >= cell[0]])
+        return made.estimate(panel, drawn, outcome, [estimand]), estimand
 
     return estimate
-
-
-def _default(
-    panel: Panel, drawn: LotteryDesign, outcome: str, weighting: Weighting
-) -> tuple[EffectEstimates, Estimand]:
-    estimand = overall(drawn, weighting)
-    return lottery_default(panel, drawn, outcome, [estimand]).effects, estimand
 
 
 def _lottery(

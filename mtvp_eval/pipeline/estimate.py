@@ -37,6 +37,7 @@ class EstimateSpec:
     unit: str
     period: str
     entry: str
+    ended: str | None
     outcomes: tuple[str, ...]
     estimator: str
     estimands: tuple[str, ...]
@@ -78,6 +79,7 @@ class EstimateSpec:
             unit=settings.text("unit"),
             period=settings.text("period"),
             entry=settings.text("entry"),
+            ended=_ended(settings, estimator),
             outcomes=settings.texts("outcome") or (),
             estimator=estimator,
             estimands=estimands,
@@ -94,6 +96,16 @@ class EstimateSpec:
                 options=_options(settings, estimator),
             ),
         )
+
+
+def _ended(settings: Settings, estimator: str | None) -> str | None:
+    """Take the column of ends, which only a method for units that stop can use."""
+    column: str | None = settings.text("ended", None)
+    if column and estimator in registry.METHODS and estimator != "dcdh":
+        settings.note(
+            f"ended is for dcdh, which follows units that stop; {estimator} holds enrolment to last. Leave it out"
+        )
+    return column
 
 
 def _valid(settings: Settings, key: str, choices: tuple[str, ...], default: str) -> str:
@@ -130,13 +142,16 @@ def estimate(spec_path: Path, out: Path | None = None) -> str:
     """
     spec_path = Path(spec_path)
     spec = EstimateSpec.read(spec_path)
-    frame = read_table(spec.data, (spec.period, spec.entry))
+    frame = read_table(spec.data, (spec.period, spec.entry, *([spec.ended] if spec.ended else [])))
     said: list[str] = []
+    moving = _moving(frame, spec)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
         panel = Panel.from_frame(
-            frame, spec.unit, spec.period, spec.entry, [*spec.outcomes, *_exposure(spec)],
-            weight=spec.weight, cluster=spec.cluster, baseline=spec.choices.covariates,
+            frame, spec.unit, spec.period, spec.entry,
+            list(dict.fromkeys([*spec.outcomes, *_exposure(spec), *moving])), weight=spec.weight, cluster=spec.cluster,
+            baseline=[name for name in spec.choices.covariates if name not in moving],
+            ended=spec.ended,
         )  # fmt: skip
     said += [str(w.message) for w in caught if issubclass(w.category, DataWarning)]
     design = StaggeredDesign.from_panel(panel, spec.comparison, spec.anticipation)
@@ -159,6 +174,13 @@ def estimate(spec_path: Path, out: Path | None = None) -> str:
             records += made
     _write(out or spec_path.parent / "estimates.json", records)
     return "\n".join([table_of(records), *(f"Note: {text}" for text in dict.fromkeys(said))])
+
+
+def _moving(frame: pd.DataFrame, spec: EstimateSpec) -> list[str]:
+    """Return the covariates that change within a unit; what is not in the table is said where it is read."""
+    there = [name for name in spec.choices.covariates if name in frame.columns and spec.unit in frame.columns]
+    distinct = frame.groupby(spec.unit, observed=True)[there].nunique() if there else None
+    return [name for name in there if distinct is not None and (distinct[name] > 1).any()]
 
 
 def _fitted(asked: Asked, interval: str) -> Found:

@@ -146,7 +146,12 @@ def _clusters(effects: EffectEstimates, side: BoolArray) -> int:
 def _wild(
     one: EffectEstimates, treated: BoolArray, comparison: BoolArray, config: EvaluationConfig
 ) -> tuple[float, float, float, str]:
-    """Return the wild interval, its p-value and no note; or why there is none."""
+    """Return the wild interval, its p-value and no note; or why there is none.
+
+    An effect without a standard error has no such interval either, for the same reason.
+    """
+    if one.no_error[0] is not None:
+        return np.nan, np.nan, np.nan, one.no_error[0]
     few = one.n_clusters < FEW_MULTIPLIERS
     try:
         found = score_bootstrap(

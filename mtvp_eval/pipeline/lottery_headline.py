@@ -28,9 +28,9 @@ def recentred(
     """Subtract from estimates at or after entry what replays of the draw show once the effect is taken out.
 
     Estimates are those of the lottery's default, every practice counting once. An estimand that hardly any replay can
-    estimate stays as it is, and the notes say so; so does every one where applications reacted to earlier draws, for
-    then the whole path cannot be replayed. A replayed standard error that differs from Neyman's by more than a
-    tenth is said as well.
+    estimate stays as it is, and the notes say so; so do all where applications reacted to earlier draws, since the
+    whole path cannot be replayed then. A replayed standard error that differs from Neyman's by more than a tenth is
+    said as well.
     """
     found = lottery_default(panel, drawn, name, estimands)
     effects = found.effects

@@ -31,6 +31,7 @@ SENTENCES = {
     "break_even": sentences.break_even,
     "reading": sentences.reading,
     "limits": sentences.limits,
+    "detectable": sentences.detectable,
     "caveats": sentences.caveats,
     "supplied": sentences.supplied,
     "trend_sensitivity": sensitivity_sentences.trend_sensitivity,

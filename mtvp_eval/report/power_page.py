@@ -91,7 +91,7 @@ class PowerPage:
             column("event_time", language, "number"),
             own("mde_immediate"), own("mde_ramp"), own("mde_formula"),
             column("unit_text", language, label="unit"),
-            own("level"), own("df", 1), column("note", language),
+            own("level"), column("note", language),
         )  # fmt: skip
         values = {"power": percent(i.choices), "level": percent(i.level), "quarters": i.ramp_quarters}
         return ReportTable(

@@ -152,6 +152,11 @@ def reading(inputs: ReportInputs, language: str) -> list[str]:
     return [*said, intervals(inputs, language), say("family", language, outcome=primary), *placebo(inputs, language)]
 
 
+def detectable(inputs: ReportInputs, language: str) -> list[str]:
+    """Say what the columns on detectable effects hold."""
+    return [] if inputs.detectable is None else [say("detectable_columns", language)]
+
+
 def limits(inputs: ReportInputs, language: str) -> list[str]:
     """Return what the evaluation does not show."""
     said = [say("common", language), breaks(inputs, language), looks(inputs, language)]

@@ -59,3 +59,32 @@ def test_enough_units_print_the_originals_error(shared_dir, tmp_path, capsys):
     original = next(v for v in listed if v["label"] == label)["aggte"]["simple"]
     assert found["estimate"] == pytest.approx(original["overall_att"], rel=1e-8)  # tier of the reference README
     assert found["std_error"] == pytest.approx(original["overall_se"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "file", "label", "part"),
+    [
+        ("sun_abraham", "fixest", "sunab|cluster=countyreal", "agg_att"),
+        ("twfe", "fixest", "TWFE static|cluster=countyreal", "coef"),
+        ("imputation", "didimputation", "static|cluster=countyreal", "coef"),
+        ("two_stage", "did2s", "static|cluster=countyreal", "coef"),
+    ],
+)
+def test_other_methods_print_what_their_authors_code_prints(shared_dir, tmp_path, estimator, file, label, part):
+    """A specification on a published file; 1e-6 is the tier of results that rest on fixest."""
+    data = (shared_dir / "data" / "published" / "mpdta.csv").read_text(encoding="utf-8")
+    (tmp_path / "mpdta.csv").write_text(data, encoding="utf-8")
+    (tmp_path / "s.yaml").write_text(
+        "data: mpdta.csv\nunit: countyreal\nperiod: year\nentry: first.treat\noutcome: lemp\n"
+        f"estimator: {estimator}\nestimands: [overall, event_study]\n",
+        encoding="utf-8",
+    )
+    assert main(["estimate", str(tmp_path / "s.yaml")]) == 0
+    found = json.loads((tmp_path / "estimates.json").read_text(encoding="utf-8"))[0]
+    listed = json.loads((shared_dir / "reference" / "did" / f"mpdta__{file}.json").read_text(encoding="utf-8"))
+    variants = listed["variants"]
+    every = variants if isinstance(variants, list) else variants.values()
+    original = next(v for v in every if v["label"] == label)[part]
+    error = original["std.error" if file == "didimputation" else "std_error"]
+    assert found["estimate"] == pytest.approx(original["estimate"][0], rel=1e-6)
+    assert found["std_error"] == pytest.approx(error[0], rel=1e-6)

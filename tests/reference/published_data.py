@@ -22,7 +22,7 @@ SETTINGS = {
         ("consults_per_1000", "ref_rate"),
         ("deprivation", "list_size", "region"),
     ),
-    "base_stagg": ("base_stagg.csv", "id", "year", "year_treated", ("y",), ()),
+    "base_stagg": ("base_stagg.csv", "id", "year", "year_treated", ("y", "x1"), ()),
     "df_het": ("df_het.csv.gz", "unit", "year", "g", ("dep_var",), ("state",)),
     "pj_officer": (
         "pj_officer_level_balanced.csv.gz",

@@ -39,12 +39,15 @@ def test_the_page_is_of_the_pairs_that_are_simulated():
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["equal", "capped"])
 def test_advised_intervals_cover_in_a_region_of_twenty_practices(kind):
-    """Three Monte Carlo errors below .95, for some forty pairs looked at together; the page has more regions."""
+    """Four Monte Carlo errors below .95, for some forty pairs looked at together; the page has more regions.
+
+    What is not advised lies lower: .85 to .89 the extended regression with a covariate, .84 the mixed model.
+    """
     found = coverage(kind, 20, REGIONS)
     assert {pair for pair in found if advised(pair)} <= {(row[0], row[1]) for row in rows_of_the_page()}
     short = {}
     for pair, tally in found.items():
-        low = 0.95 - 3 * np.sqrt(0.95 * 0.05 / tally.made)
+        low = 0.95 - 4 * np.sqrt(0.95 * 0.05 / tally.made)
         if advised(pair) and min(tally.shares) < low:
             short[pair] = tally.shares
     assert not short

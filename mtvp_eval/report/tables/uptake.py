@@ -29,7 +29,8 @@ def counts(inputs: ReportInputs, language: str) -> ReportTable:
     """Return what became of the practices drawn, by round and in all; small counts stay back with their complement."""
     frame = inputs.participation["uptake_counts"].reindex(columns=["drawn", *COUNTED]).copy()
     rounds = frame[list(COUNTED)].to_numpy(float)
-    frame.loc[len(frame)] = ["all", *rounds.sum(axis=0)]
+    if len(frame):
+        frame.loc[len(frame)] = ["all", *rounds.sum(axis=0)]
     hidden = _small(frame[list(COUNTED)].to_numpy(float), inputs.min_units)
     frame["drawn_text"] = [term("cohort", str(d), language) for d in frame["drawn"]]
     numbers = frame[list(COUNTED)].astype(float).mask(hidden)
@@ -52,6 +53,8 @@ def _small(found: FloatArray, least: int) -> BoolArray:
     Cohorts by real start are published elsewhere, so a round of which few did not start on time hides its winners too.
     """
     rows, (W, never, stopped) = len(found), (0, 4, 5)
+    if not rows:
+        return np.zeros(found.shape, dtype=np.bool_)
     going_on = found[:, 1:4].sum(axis=1) - found[:, stopped]
     cells = np.column_stack([found, going_on])  # (R + 1, 7)
     K = cells.shape[1]

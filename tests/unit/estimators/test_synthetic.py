@@ -160,3 +160,10 @@ def test_a_perfect_fit_is_ranked_without_its_error():
     larger = (np.abs(found.effects.draws[:, 0]) >= abs(found.effects.estimate[0])).sum()
     assert found.placebo_pre_rmspe.min() < 1e-9
     assert found.p_value()[0] == (1 + larger) / 61
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_more_donors_than_a_fit_can_tell_apart_are_refused(method):
+    entry = np.array([2018] + [NEVER] * 2001)
+    with pytest.raises(EstimationError, match="2001 donors are more than the 2000"):
+        run(method, municipalities(entry, y=np.zeros((2002, 12))))

@@ -1,14 +1,20 @@
 """`mtvp estimate`: settings read strictly, any table, every registered estimator, one record an estimand."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from mtvp_eval.errors import CommandError, DataError
-from mtvp_eval.estimators.registry import METHODS
+from mtvp_eval.clock import NEVER
+from mtvp_eval.data.panel import Panel
+from mtvp_eval.design.staggered import StaggeredDesign
+from mtvp_eval.errors import CommandError, DataError, DataWarning, EstimationError
+from mtvp_eval.estimators.dcdh import dcdh
+from mtvp_eval.estimators.method import Choices
+from mtvp_eval.estimators.registry import METHODS, run
 from mtvp_eval.pipeline.estimate import estimate, read_table
 from tests.unit.estimators.made_panel import made_panel
 
@@ -159,3 +165,56 @@ def test_a_cohort_of_one_prints_an_estimate_and_why_it_has_no_error(tmp_path):
     alone = [r for r in records if r.get("cohort") == 3]
     assert all(r["std_error"] is None and "one unit" in r["note"] for r in alone)
     assert "one unit" in printed
+
+
+def test_units_that_stop_are_followed_by_dcdh_and_by_no_other(tmp_path):
+    frame = table()
+    frame["stop"] = np.where((frame.start == 3) & (frame.gp.str[1:].astype(int) % 2 == 0), 6, 0)
+    _, with_end = ask(tmp_path, frame, estimator="dcdh", estimands=["overall", "event_study"], ended="stop")
+    with pytest.warns(DataWarning, match="15 of 36 units read as not enrolled"):
+        panel = Panel.from_frame(frame, "gp", "t", "start", "y", ended="stop")
+    design = StaggeredDesign.from_panel(panel)
+    stop = np.where((panel.entry == 3) & (np.arange(panel.n_units) % 2 == 0), 6, NEVER)
+    assert np.array_equal(panel.ended, stop)
+    direct = dcdh(replace(panel, ended=None), design, "y", ended=stop)
+    told = {k.event_time: v for k, v in zip(direct.index, direct.estimate, strict=True) if k.estimand == "event_study"}
+    assert {r["event_time"]: r["estimate"] for r in with_end if r["estimand"] == "event_study"} == told
+    assert with_end[0]["estimate"] == direct.select(estimand="overall").estimate[0]
+    printed, without = ask(tmp_path, frame, estimator="dcdh", estimands=["overall"])
+    assert with_end[0]["estimate"] != pytest.approx(without[0]["estimate"], rel=1e-3)
+    assert "Descriptive" not in printed
+    assert (
+        "Descriptive, never headline" in ask(tmp_path, frame, estimator="dcdh", estimands=["overall"], ended="stop")[0]
+    )
+    with pytest.raises(CommandError, match="ended is for dcdh, which follows units that stop; imputation holds"):
+        ask(tmp_path, frame, ended="stop")
+
+
+@pytest.mark.parametrize(
+    ("stop", "words"),
+    [
+        (lambda d: np.where(d.start == 3, 3, 0), "12 units end before they enter, in the same period"),
+        (lambda d: np.where(d.start == 0, 4, 0), "15 units end .* without having entered"),
+        (lambda d: np.where((d.start == 3) & (d.t > 4), 6, 0), "stop changes within 12 units"),
+    ],
+)
+def test_an_end_without_an_entry_before_it_is_refused(tmp_path, stop, words):
+    frame = table().assign(stop=stop)
+    with pytest.raises(DataError, match=words):
+        ask(tmp_path, frame, estimator="dcdh", estimands=["overall"], ended="stop")
+
+
+def test_a_covariate_that_changes_over_time_is_used_as_such_or_refused(tmp_path):
+    frame = table()
+    frame["z"] = np.random.default_rng(3).normal(size=len(frame)) + 0.1 * frame.t * frame.x
+    _, records = ask(tmp_path, frame, estimator="callaway_santanna", estimands=["overall"], covariates=["x", "z"])
+    with pytest.warns(DataWarning):
+        panel = Panel.from_frame(frame, "gp", "t", "start", ["y", "z"], baseline=["x"])
+    direct = run(
+        "callaway_santanna", panel, StaggeredDesign.from_panel(panel), "y", ["overall"], Choices(covariates=("x", "z"))
+    )
+    assert records[0]["estimate"] == direct.estimate[0]
+    with pytest.raises(EstimationError, match="z change over time, and this method takes"):
+        ask(tmp_path, frame, estimator="etwfe", estimands=["overall"], covariates=["z"])
+    with pytest.warns(DataWarning, match="z changes within 36 units, and their first value counts"):
+        Panel.from_frame(frame, "gp", "t", "start", "y", baseline=["z"])

@@ -56,6 +56,14 @@ def test_each_outcome_counts_the_practices_it_was_observed_for():
     assert "4 clusters with" in found.loc["part", "note"]
 
 
+def test_an_effect_without_a_standard_error_has_no_bootstrap_either():
+    design, joint = region()
+    reasons = tuple("the outcome does not move in this cell" for _ in joint.index)
+    found = interval_choices(design, replace(joint, no_error=reasons), None, config())
+    assert found["wild_low"].isna().all()
+    assert set(found["note"]) == {"the outcome does not move in this cell"}
+
+
 def test_without_a_draw_nothing_can_be_replayed():
     found = interval_choices(*region(missing=4), None, config())
     assert set(found["recommended"]) == {"satterthwaite"}

@@ -111,3 +111,10 @@ def test_the_three_planned_analyses_on_a_region_where_all_start_as_drawn():
     # 200 runs know a coverage of .95 to .015 and a bias to its printed error; three and a half of them
     assert (frame["coverage"] >= 0.95 - 3.5 * 0.0154).all()
     assert (frame["bias"].abs() <= 3.5 * frame["bias_error"]).all()
+
+
+def test_the_headline_of_the_question_is_diagnosed_or_refused():
+    other = analyses(replace(CHOICES, estimator="imputation"))
+    assert list(other) == ["imputation", "callaway_santanna", "callaway_santanna_unadjusted", "lottery"]
+    with pytest.raises(CommandError, match="stepped_wedge gives no average"):
+        analyses(replace(CHOICES, estimator="stepped_wedge"))

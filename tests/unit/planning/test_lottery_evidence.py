@@ -22,8 +22,8 @@ def test_regions_have_two_practices_in_every_cohort_and_no_oversize_one() -> Non
 
 def test_estimators_stand_side_by_side_and_repeat_from_their_seed() -> None:
     table = estimator_rates(20, 3, 2, seed=1)
-    assert {"default, shared shares", "default, shared shares, recentred by the true draw"} <= set(table.index)
-    assert {f"{EIGHT}, recentred by {how}" for how in ("the true draw", "a wrong draw")} <= set(table.index)
+    assert {"default, shared shares", "default, shared shares; recentred, true draw"} <= set(table.index)
+    assert {f"{EIGHT}; recentred, {how} draw" for how in ("true", "wrong")} <= set(table.index)
     assert table.equals(estimator_rates(20, 3, 2, seed=1))
 
 

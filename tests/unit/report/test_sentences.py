@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from mtvp_eval.planning.power import POWER, RAMP_QUARTERS
 from mtvp_eval.report import sentences
+from mtvp_eval.report.labels import text
 from mtvp_eval.report.page import SENTENCES, Page
 from tests.unit.report.made_region import made_inputs, made_money
 
@@ -94,3 +96,10 @@ def test_all_sentences_exist_in_both_languages():
         page = Page(made_inputs(), language)
         for name in SENTENCES:
             assert "{" not in repr(page.sentences(name))
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_what_is_detectable_is_said_with_the_chance_and_build_up_it_was_computed_for(language):
+    said = text("sentence.detectable_columns", language)
+    assert f"{POWER:.0%}" in said
+    assert f" {RAMP_QUARTERS} " in said

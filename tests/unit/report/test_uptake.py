@@ -149,3 +149,14 @@ def test_lineage_is_said_with_families_that_fell_between_rounds():
     assert "enter the bounds as leavers" in lines[1]
     few = replace(made, participation=frames(changes=changes.assign(practices=[1, 1])))
     assert Page(few, "en").sentences("lineage_changes").lines[0].startswith("Fewer than 5")
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_a_region_without_a_recorded_round_has_a_line_and_no_table(language):
+    nobody = pd.DataFrame([])
+    refused = pd.DataFrame({"outcome": [OUTCOME], "note": ["The draw separates nobody at or after a start."]})
+    shown = page(language, uptake_counts=nobody, announcement=refused)
+    assert len(shown.sentences("uptake").lines) == 1
+    assert len(shown.sentences("announcement").lines) == 1
+    assert "[uptake_counts]" not in repr(shown.table("uptake_counts"))
+    assert np.isnan(shown.table("announcement").frame["estimate"].iloc[0])
