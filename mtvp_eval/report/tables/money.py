@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+WRONG_POCKET = "\N{DAGGER}"
+"""Stands behind a party that pays in net and loses while another gains; the note of the table says so."""
+
+
 def perspectives(money: MoneyInputs, language: str, level: float) -> ReportTable:
     """Return net benefit in total and per enrolled patient per year, with interval and chance of a gain."""
     frame = _termed(money.perspectives, "perspective", language)
@@ -46,10 +50,13 @@ def break_even(money: MoneyInputs, language: str, level: float) -> ReportTable:
 def parties(money: MoneyInputs, language: str, level: float) -> ReportTable:
     """Return what each party pays, receives, spends and keeps, and payments that leave nobody with a loss."""
     frame = _termed(money.parties, "party", language)
-    flagged = ["" if not flag else text("wrong_pocket", language) for flag in frame["wrong_pocket"]]
+    frame["party_text"] = [
+        f"{party} {WRONG_POCKET}" if flag else party
+        for party, flag in zip(frame["party_text"], frame["wrong_pocket"], strict=True)
+    ]
     certain = (frame["low"] == frame["high"]).to_numpy()  # an amount that no effect moves has no chance
     chance = 100 * frame["probability_positive"].astype(float).mask(certain)
-    frame = frame.assign(percent=chance, flag=flagged, low=frame["low"].mask(certain), high=frame["high"].mask(certain))
+    frame = frame.assign(percent=chance, low=frame["low"].mask(certain), high=frame["high"].mask(certain))
     euro = text("unit.eur", language)
     columns = (
         Column("party_text", column("party", language).label),
@@ -58,7 +65,6 @@ def parties(money: MoneyInputs, language: str, level: float) -> ReportTable:
         column("interval", language, "interval", level=level, low="low", high="high"),
         Column("percent", column("probability_positive", language).label, "number", unit="%"),
         column("side_payment", language, "number", unit=euro, signed=True),
-        column("flag", language, label="wrong_pocket"),
     )
     return table("parties", frame, columns, ("party",), language)
 

@@ -38,6 +38,8 @@ def test_side_payments_are_named_or_said_to_be_impossible():
     assert "lose €655,020" in said("parties")
     assert "no division can make everyone gain" in said("parties")
     assert "Insurer and hospitals: each pays in net and loses" in said("parties")
+    shown = report_table("parties", inputs(), "en")
+    assert [text for text in shown.frame["party_text"] if "†" in text] == ["insurer †", "hospitals †"]
     frame = made_money().parties.assign(net=[50.0, 20.0, 0.0, -30.0], side_payment=[-21.4, -8.6, 0.0, 30.0])
     text = said("parties", parties=frame)
     for part in ("gain €40", "Side payments of €30", "€21 from insurer", "€30 to hospitals"):
