@@ -67,12 +67,12 @@ def tidy_frame(found: Estimates, level: float) -> pd.DataFrame:
 
 def _quantile(level: float, df: FloatArray) -> FloatArray:
     """Return the (K,) quantile of Student's t, or of the normal where degrees of freedom are infinite."""
-    from scipy.stats import norm, t
+    from scipy.special import ndtri, stdtrit
 
     tail = 0.5 + level / 2
     usable = np.isfinite(df) & (df > 0)
-    found = np.full(len(df), norm.ppf(tail))
-    found[usable] = t.ppf(tail, df[usable])
+    found = np.full(len(df), ndtri(tail))
+    found[usable] = stdtrit(df[usable], tail)
     return found
 
 

@@ -126,11 +126,11 @@ def _with_error(error: FloatArray) -> list[int]:
 
 
 def _t_factor(critical: float, df: FloatArray) -> FloatArray:
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, stdtrit
 
     finite = np.isfinite(df) & (df > 0)
-    tail = norm.sf(critical)
-    return np.where(finite, t.isf(tail, np.where(finite, df, 1.0)), critical)
+    tail = ndtr(-critical)
+    return np.where(finite, -stdtrit(np.where(finite, df, 1.0), tail), critical)
 
 
 def _band(

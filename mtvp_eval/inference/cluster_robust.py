@@ -61,9 +61,9 @@ class ClusterRobust:
 
     def interval(self, level: float = 0.95) -> FloatArray:
         """Return the t intervals, (p, 2)."""
-        from scipy.stats import t
+        from scipy.special import stdtrit
 
-        half = t.ppf(0.5 + level / 2, self.df) * np.sqrt(np.diag(self.covariance))
+        half = stdtrit(self.df, 0.5 + level / 2) * np.sqrt(np.diag(self.covariance))
         return np.column_stack([self.estimate - half, self.estimate + half])
 
 

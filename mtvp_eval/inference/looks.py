@@ -40,31 +40,36 @@ def spending_levels(planned: int, level: float = 0.95) -> FloatArray:
 
     Example
     -------
-    >>> from scipy.stats import norm
-    >>> norm.ppf(0.5 + spending_levels(5) / 2).round(3).tolist()
+    >>> from scipy.special import ndtri
+    >>> ndtri(0.5 + spending_levels(5) / 2).round(3).tolist()
     [4.877, 3.357, 2.68, 2.29, 2.031]
     """
     from scipy.optimize import brentq
-    from scipy.stats import norm
+    from scipy.special import ndtr, ndtri
 
     if planned < 1:
         raise EstimationError(f"{planned} planned looks: at least one is needed.")
     time = np.arange(1, planned + 1) / planned
-    spent = 4 * norm.sf(norm.isf((1 - level) / 4) / np.sqrt(time))
+    spent = 4 * ndtr(ndtri((1 - level) / 4) / np.sqrt(time))
     new = np.diff(spent, prepend=0.0)
     step = np.sqrt(1 / planned)
     point, weight = np.polynomial.legendre.leggauss(_NODES)
     bound = np.empty(planned)
-    bound[0] = norm.isf(new[0] / 2) * step
+    bound[0] = -ndtri(new[0] / 2) * step
     at = bound[0] * point
-    density = norm.pdf(at / step) / step * bound[0] * weight
+    density = _density(at / step) / step * bound[0] * weight
     for k in range(1, planned):
 
         def beyond(c: float, at: FloatArray = at, density: FloatArray = density, k: int = k) -> float:
-            return float(density @ (norm.sf((c - at) / step) + norm.sf((c + at) / step)) - new[k])
+            return float(density @ (ndtr((at - c) / step) + ndtr(-(c + at) / step)) - new[k])
 
         bound[k] = brentq(beyond, 1e-3, 20.0, xtol=1e-12)
         onward = bound[k] * point
-        density = (norm.pdf((onward[:, None] - at) / step) / step @ density) * bound[k] * weight
+        density = (_density((onward[:, None] - at) / step) / step @ density) * bound[k] * weight
         at = onward
-    return np.asarray(1 - 2 * norm.sf(bound / np.sqrt(time)), dtype=np.float64)
+    return np.asarray(1 - 2 * ndtr(-bound / np.sqrt(time)), dtype=np.float64)
+
+
+def _density(z: FloatArray) -> FloatArray:
+    """Return the standard normal density."""
+    return np.asarray(np.exp(-(z**2) / 2.0) / np.sqrt(2 * np.pi))

@@ -156,7 +156,7 @@ def multipliers(C: int, rng: np.random.Generator, law: Multiplier, draws: int) -
     """
     if law == Multiplier.WEBB:
         return np.concatenate([-_WEBB, _WEBB])[rng.integers(0, 6, size=(C, draws))], False
-    if draws + 1 >= 2.0**C:
+    if draws + 1 >= 2**C:
         bits = (np.arange(2**C)[None, :] >> np.arange(C)[:, None]) & 1
         return np.where(bits == 1, 1.0, -1.0), True
     random = np.frombuffer(rng.bytes(C * -(-draws // 8)), dtype=np.uint8).reshape(C, -1)

@@ -96,7 +96,7 @@ def corrected(effects: Found, interval: str) -> Found:
 
 def _left_out(effects: Found, asked: Asked, level: float) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return errors, degrees of freedom and intervals from refits without one cluster at a time."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     used = np.isin(asked.panel.unit_ids.astype(str), asked.design.unit_ids.astype(str))
     panel = asked.panel.restrict(used, "estimate", "in the design")
@@ -115,7 +115,7 @@ def _left_out(effects: Found, asked: Asked, level: float) -> tuple[FloatArray, F
 
     error = np.sqrt(np.diag(deletion_covariance(effects.estimate, refit, code)))
     df = np.full(len(effects), float(code.max()))
-    half = t.ppf(0.5 + level / 2, df) * error
+    half = stdtrit(df, 0.5 + level / 2) * error
     return error, df, np.column_stack([effects.estimate - half, effects.estimate + half])
 
 

@@ -8,7 +8,6 @@ import math
 import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
@@ -127,7 +126,7 @@ def sheet_rows(table: ReportTable) -> list[list[Any]]:
     rows: list[list[Any]] = [head]
     for row in range(len(table.frame)):
         cells = [value for c in table.columns for _, value in _cells(table, row, c)]
-        unit = table.frame["unit_text"].iloc[row] if has_unit_text else "; ".join(sorted(units))
+        unit = table.value(row, "unit_text") if has_unit_text else "; ".join(sorted(units))
         rows.append([f"{table.id}/{table.row_id(row)}", *cells, str(unit), table.source or "mtvp_eval"])
     return rows
 
@@ -146,7 +145,7 @@ def _cells(table: ReportTable, row: int, column: Any, head: bool = False) -> lis
         return [(name.removesuffix("_text"), None) for name in names]
     if table.is_withheld(row, column):
         return [(name, WITHHELD) for name in names]
-    values = [table.frame[name].iloc[row] for name in names]
+    values = [table.value(row, name) for name in names]
     return [(n, _plain(v) if column.kind != "text" else str(v)) for n, v in zip(names, values, strict=True)]
 
 
@@ -162,8 +161,10 @@ def _rounded(value: float) -> float:
 
 def _number(number: PublishedNumber) -> dict[str, Any]:
     interval = None if number.interval is None else [_rounded(end) for end in number.interval]
-    return asdict(number) | {
+    return {
+        "id": number.id,
         "value": _rounded(number.value),
+        "unit": number.unit,
         "interval": interval,
         "tolerance": float(f"{number.tolerance:.2g}"),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -79,6 +79,7 @@ class ReportTable:
     source: str = ""
     note: str = ""
     withheld: BoolArray | None = None
+    _held: dict[str, list[Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ids = [self.row_id(i) for i in range(len(self.frame))]
@@ -89,7 +90,14 @@ class ReportTable:
 
     def row_id(self, row: int) -> str:
         """Return the stable name of a row, made of its key."""
-        return ".".join(_key_text(self.frame[name].iloc[row]) for name in self.key)
+        return ".".join(_key_text(self.value(row, name)) for name in self.key)
+
+    def value(self, row: int, name: str) -> Any:
+        """Return the raw value of one cell."""
+        held = self._held.get(name)
+        if held is None:  # a list is read a hundred times faster than a frame, cell by cell
+            held = self._held[name] = self.frame[name].tolist()
+        return held[row]
 
     def shown(self, row: int, column: Column) -> str:
         """Write one cell as the reader sees it."""
@@ -97,9 +105,9 @@ class ReportTable:
             return labels.WITHHELD
         decimals = self._decimals(row, column)
         if column.kind == "interval":
-            low, high = (float(self.frame[name].iloc[row]) for name in (column.low, column.high))
+            low, high = (float(self.value(row, name)) for name in (column.low, column.high))
             return labels.interval(low, high, self.language, decimals)
-        value = self.frame[column.name].iloc[row]
+        value = self.value(row, column.name)
         if column.kind == "number":
             return labels.number(float(value), self.language, decimals, column.signed)
         return str(value) if _is_present(value) else labels.ABSENT
@@ -119,7 +127,7 @@ class ReportTable:
                     continue
                 names = (column.name,) if column.kind == "number" else (column.low, column.high)
                 for name in names:
-                    value = float(self.frame[name].iloc[row])
+                    value = float(self.value(row, name))
                     if math.isfinite(value):
                         yield PublishedNumber(
                             f"{own}/{name}",
@@ -132,14 +140,14 @@ class ReportTable:
     def _interval(self, row: int, column: Column) -> tuple[float, float] | None:
         if not column.low:
             return None
-        low, high = float(self.frame[column.low].iloc[row]), float(self.frame[column.high].iloc[row])
+        low, high = float(self.value(row, column.low)), float(self.value(row, column.high))
         return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
     def _unit(self, row: int, column: Column) -> str:
-        return str(self.frame[column.unit[1:]].iloc[row]) if column.unit.startswith("=") else column.unit
+        return str(self.value(row, column.unit[1:])) if column.unit.startswith("=") else column.unit
 
     def _decimals(self, row: int, column: Column) -> int:
-        return column.decimals if isinstance(column.decimals, int) else int(self.frame[column.decimals].iloc[row])
+        return column.decimals if isinstance(column.decimals, int) else int(self.value(row, column.decimals))
 
     def rows(self, **only: str) -> ReportTable:
         """Return the rows in which columns have the given values; ids stay the same."""
@@ -205,8 +213,8 @@ class ReportTable:
         shown = escape(self.shown(row, column))
         if self.is_withheld(row, column):
             shown = f'<abbr title="{escape(labels.text("withheld", self.language))}">{shown}</abbr>'
-        if column.link and self.frame[column.link].iloc[row]:
-            shown = f'<a href="{escape(str(self.frame[column.link].iloc[row]))}">{shown}</a>'
+        if column.link and (where := self.value(row, column.link)):
+            shown = f'<a href="{escape(str(where))}">{shown}</a>'
         if column is self.columns[0]:
             return f'<th scope="row">{shown}</th>'
         return f'<td class="{column.kind}">{shown}</td>'

@@ -121,6 +121,13 @@ def test_a_cluster_that_is_a_whole_cohort_is_refused():
         score_bootstrap(seen, treated, treated, np.random.default_rng(0))
 
 
+def test_thousands_of_clusters_are_drawn():
+    v, enumerated = multipliers(2_000, np.random.default_rng(0), Multiplier.RADEMACHER, 9)
+    assert v.shape == (2_000, 9)
+    assert not enumerated  # 2 to the 2,000 is beyond any floating-point number
+    assert set(np.unique(v)) == {-1.0, 1.0}
+
+
 def test_webb_multipliers_are_standardised():
     v, enumerated = multipliers(6, np.random.default_rng(0), Multiplier.WEBB, 50_000)
     assert not enumerated
