@@ -130,10 +130,11 @@ def _by_cohort(effects: EffectEstimates, code: IntArray, k: int) -> tuple[FloatA
 def _studentised(scaled: FloatArray, share: FloatArray, scale: FloatArray, v: FloatArray) -> FloatArray:
     """Return abs(t*) of every draw, (B,)."""
     whole = scaled.sum(axis=1)
-    rows = np.diag((scaled * scale).sum(axis=1)) - (share * scale) @ scaled.T
+    own, pull = (scaled * scale).sum(axis=1), share * scale
     found = np.empty(v.shape[1])
     for first in range(0, len(found), _AT_ONCE):
         part = v[:, first : first + _AT_ONCE]
-        spread = np.linalg.norm(rows @ part, axis=0)
+        left = own[:, None] * part - pull @ (scaled.T @ part)  # linear in clusters, as cohorts are few
+        spread = np.linalg.norm(left, axis=0)
         found[first : first + _AT_ONCE] = np.abs(whole @ part) / np.maximum(spread, np.finfo(np.float64).tiny)
     return found
