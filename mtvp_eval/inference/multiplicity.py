@@ -108,25 +108,26 @@ def romano_wolf(effects: EffectEstimates, rng: np.random.Generator, *, draws: in
 
 
 def benjamini_hochberg(p: FloatArray) -> FloatArray:
-    """Return p-values adjusted so that the expected share of false findings is held; NaN stays out.
+    r"""Return p-values adjusted so that the expected share of false findings is held; NaN stays out.
 
-    It holds for independent and for positively dependent outcomes; for other dependence it is approximate.
+    .. math:: \tilde p_{(j)} = \min_{i \ge j} \min(1, K p_{(i)} / i)
+
+    with p ordered from small to large. It holds for independent and for positively dependent outcomes; for other dependence it is approximate.
 
     Parameters
     ----------
     p : (K,) p-values.
 
-    Source: Benjamini & Hochberg (1995); computed by statsmodels.
+    Source: Benjamini & Hochberg (1995), eq. 1, solved for the smallest level at which each p-value is rejected.
 
     Example
     -------
     >>> benjamini_hochberg(np.array([0.01, 0.04, np.nan, 0.03])).round(4).tolist()
     [0.03, 0.04, nan, 0.04]
     """
-    from statsmodels.stats.multitest import multipletests
-
-    seen = np.isfinite(p)
+    seen = np.flatnonzero(np.isfinite(p))
+    order = seen[np.argsort(p[seen])]
+    raw = p[order] / (np.arange(1, len(order) + 1) / max(len(order), 1))
     adjusted = np.full(len(p), np.nan)
-    if seen.any():
-        adjusted[seen] = multipletests(p[seen], method="fdr_bh")[1]
+    adjusted[order] = np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
     return adjusted

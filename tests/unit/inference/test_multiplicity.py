@@ -75,3 +75,12 @@ def test_false_discovery_by_hand():
 
 def test_what_is_not_declared_is_exploratory():
     assert families(["a", "b"], "a", []) == ("primary", "exploratory")
+
+
+def test_benjamini_hochberg_equals_statsmodels():
+    from statsmodels.stats.multitest import multipletests
+
+    rng = np.random.default_rng(6)
+    for k in range(1, 30):
+        p = np.round(rng.uniform(size=k) ** 2, 2)  # with ties
+        assert benjamini_hochberg(p).tolist() == multipletests(p, method="fdr_bh")[1].tolist()
