@@ -112,7 +112,8 @@ def benjamini_hochberg(p: FloatArray) -> FloatArray:
 
     .. math:: \tilde p_{(j)} = \min_{i \ge j} \min(1, K p_{(i)} / i)
 
-    with p ordered from small to large. It holds for independent and for positively dependent outcomes; for other dependence it is approximate.
+    with p ordered from small to large. It holds for independent and for positively dependent outcomes; for other
+    dependence it is approximate.
 
     Parameters
     ----------
