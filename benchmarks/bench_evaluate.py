@@ -43,7 +43,16 @@ def prepare() -> None:
     document["regions"]["example"].update(practices=PRACTICES, quarters=QUARTERS, first_quarter=FIRST)
     path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
     run("simulate")
+    price_one_more_year(PROJECT / "reports" / "example" / "evaluation.yaml")
     stamp.write_text(state())
+
+
+def price_one_more_year(path: Path) -> None:
+    """Give the assumed amounts for the year after the observed ones: with more practices, effects reach a year on."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for amounts in document["cost_benefit"]["inputs"].values():
+        amounts[max(amounts) + 1] = amounts[max(amounts)]
+    path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
 def run(verb: str) -> tuple[float, float]:
