@@ -207,7 +207,7 @@ def method_named(name: str) -> Method:
     return METHODS[name]
 
 
-_EVENT = frozenset({"event_study", "overall_event"})
+_EVENT = frozenset({"overall", "event_study", "overall_event"})
 _SHAPES = frozenset({"overall", "event_study"})
 _NO_EXPOSURE = {"exposure": "it is for levels and rates; counts with an exposure go to etwfe_poisson or poisson_fe"}
 _ALL_UNTREATED = {"never_enrolled": "it learns from every untreated row; use sun_abraham or callaway_santanna"}

@@ -139,10 +139,6 @@ class Result:
     reason: str | None = None
 
 
-def overall_of(name):
-    return next(e for e in ("overall", "overall_event") if e in METHODS[name].estimands)
-
-
 def may_refuse(case, name):
     """Cases in which a method refuses for a reason of its own, where others give a number."""
     if name in SYNTHETIC:
@@ -159,7 +155,7 @@ def estimate(name, frame, covariates=()):
             panel = Panel.from_frame(frame, "gp", "t", "start", outcome, baseline=covariates)
             design = StaggeredDesign.from_panel(panel)
             found = registry.run(
-                name, panel, design, outcome, [overall_of(name)],
+                name, panel, design, outcome, ["overall"],
                 Choices(covariates=covariates, options={"placebos": 10} if name in SYNTHETIC else {}),
             )  # fmt: skip
         except MtvpError as error:
