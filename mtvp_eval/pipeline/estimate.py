@@ -73,9 +73,7 @@ class EstimateSpec:
             estimands = tuple(e for e in DEFAULT_ESTIMANDS if known is None or e in known.estimands)
         data = settings.text("data")
         if data and not data.lower().endswith(READERS):
-            settings.note(
-                f"data is a {Path(data).suffix or 'file without ending'}; use CSV, CSV.GZ, XLSX or Parquet"
-            )
+            settings.note(f"data is a {Path(data).suffix or 'file without ending'}; use CSV, CSV.GZ, XLSX or Parquet")
         weight = settings.text("weight", None)
         return cls(
             data=folder / (data or ""),
