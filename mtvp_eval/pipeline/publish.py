@@ -36,7 +36,8 @@ def evaluate(region: str, data: Path | None = None) -> str:
     """
     inputs = report_inputs(run_evaluation(region, data))
     path = config_path(project_root(), region).parent / RESULTS
-    written = json.dumps(results(inputs), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    with step("collecting every published number"):
+        written = json.dumps(results(inputs), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     draft = path.with_name(f".{path.name}.draft")
     try:
         draft.write_text(written, encoding="utf-8", newline="\n")

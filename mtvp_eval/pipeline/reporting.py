@@ -19,6 +19,7 @@ from mtvp_eval.pipeline.methods import headline
 from mtvp_eval.pipeline.money_frames import money_inputs
 from mtvp_eval.pipeline.power import region_detectable
 from mtvp_eval.pipeline.replay_tests import beside
+from mtvp_eval.progress import step
 from mtvp_eval.project import resource
 from mtvp_eval.report.inputs import OutcomeInfo, ReportInputs
 
@@ -57,6 +58,10 @@ _DECIMALS = {"cost": 2, "survey": 2, "ratio": 2, "value": 2}
 def report_inputs(evaluation: Evaluation) -> ReportInputs:
     """Return everything a report of one region shows."""
     config, linked = evaluation.config, evaluation.linked
+    with step("asking what effects the draw could show"):
+        detectable = region_detectable(linked, evaluation.dictionary, evaluation.programme, config)
+    with step("describing costs and savings of every party"):
+        money = money_inputs(evaluation)
     return ReportInputs(
         region=config.region,
         title={"nl": config.title, "en": config.title},
@@ -89,7 +94,7 @@ def report_inputs(evaluation: Evaluation) -> ReportInputs:
         lottery=lottery_frames(evaluation.draw, evaluation.replay),
         participation=evaluation.participation,
         pooling=evaluation.pooling,
-        money=money_inputs(evaluation),
+        money=money,
         money_refused=evaluation.money.refused,
         headline_method=config.estimation.estimator,
         headline_covariates=headline(config.estimation, Weighting.PRACTICE, evaluation.drawn).choices.covariates,
@@ -97,7 +102,7 @@ def report_inputs(evaluation: Evaluation) -> ReportInputs:
         min_patients=config.disclosure.min_count,
         min_units=config.disclosure.min_group,
         manifest=evaluation.provenance.to_dict(),
-        detectable=region_detectable(linked, evaluation.dictionary, evaluation.programme, config),
+        detectable=detectable,
         checklist=_checklist(evaluation),
     )
 
