@@ -17,6 +17,7 @@ from mtvp_eval.estimators.lottery_weighted import lottery_weighted
 from mtvp_eval.estimators.poisson_fe import poisson_fe
 from mtvp_eval.estimators.stacked import stacked
 from mtvp_eval.estimators.stepped_wedge import stepped_wedge
+from mtvp_eval.estimators.stepped_wedge_gee import stepped_wedge_gee
 from mtvp_eval.estimators.sun_abraham import sun_abraham
 from mtvp_eval.estimators.synthetic_control import synthetic_control
 from mtvp_eval.estimators.synthetic_did import synthetic_did
@@ -39,6 +40,7 @@ __all__ = [
     "pretrends",
     "stacked",
     "stepped_wedge",
+    "stepped_wedge_gee",
     "sun_abraham",
     "synthetic_control",
     "synthetic_did",

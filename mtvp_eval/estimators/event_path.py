@@ -1,4 +1,4 @@
-"""Effects by event time from a method that estimates them directly, with their plain mean from entry on.
+"""Effects by event time from a method that estimates them directly, with their means from entry on.
 
 Source: none; a definition.
 """
@@ -21,10 +21,16 @@ def event_path(
     weighting: Weighting,
     path: Mapping[int, tuple[float, FloatArray]],
     alone: Sequence[bool],
+    enrolled: Sequence[float],
     method: str,
     rows: tuple[int, int] | None = None,
 ) -> EffectEstimates:
-    """Return event_study entries and overall_event, the plain mean of those from entry on.
+    r"""Return event_study entries and two means of those from entry on: overall and overall_event.
+
+    .. math:: \theta = \sum_{e \ge 0} W_e \theta_e / \sum_{e \ge 0} W_e, \qquad
+              \theta_{event} = \tfrac{1}{E}\sum_{e \ge 0} \theta_e
+
+    with W_e the enrolled units (or their weight) observed at e, taken as known.
 
     Parameters
     ----------
@@ -32,6 +38,7 @@ def event_path(
     outcome, weighting, method : what the entries are called.
     path : event time -> effect and influence (n,); at least one event time from entry on.
     alone : whether a single unit on one side carries the effect, which then has no standard error.
+    enrolled : W_e of each event time.
     rows : rows and parameters of the regression, for the correction fixest.
 
     Example
@@ -43,8 +50,8 @@ def event_path(
     ...     {"y": np.zeros((2, 3))}, entry=np.array([2, 9]))
     >>> sample = read_sample(panel, StaggeredDesign.from_panel(panel), "y")
     >>> path = {0: (1.0, np.zeros(2)), 1: (2.0, np.zeros(2))}
-    >>> event_path(sample, "y", Weighting.PRACTICE, path, [False, False], "").estimate.tolist()
-    [1.0, 2.0, 1.5]
+    >>> event_path(sample, "y", Weighting.PRACTICE, path, [False, False], [3, 1], "").estimate.tolist()
+    [1.0, 2.0, 1.25, 1.5]
     """
     times = list(path)
     single = EffectEstimates(
@@ -55,5 +62,7 @@ def event_path(
         no_error=tuple("rests on one unit: its spread cannot be seen" if one else None for one in alone),
     )  # fmt: skip
     since = np.array([e >= 0 for e in times])
-    weights = np.vstack([np.eye(len(times)), since / since.sum()])
-    return single.combine([*single.index, EffectKey(outcome, "overall_event", weighting)], weights)
+    mass = since * np.asarray(enrolled, dtype=np.float64)
+    weights = np.vstack([np.eye(len(times)), mass / mass.sum(), since / since.sum()])
+    means = [EffectKey(outcome, name, weighting) for name in ("overall", "overall_event")]
+    return single.combine([*single.index, *means], weights)

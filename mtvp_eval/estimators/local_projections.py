@@ -27,12 +27,13 @@ class CohortWeights(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """Hold one horizon's effect, influence (n,), and treated and comparison units that take part."""
+    """Hold one horizon's effect, influence (n,), the treated and comparison units in it, and the treated weight."""
 
     effect: float
     influence: FloatArray
     treated: int
     against: int
+    enrolled: float
 
 
 def local_projections(
@@ -65,8 +66,8 @@ def local_projections(
     Returns
     -------
     EffectEstimates
-        event_study entries and overall_event, the plain mean of those from entry on. A unit's rows are summed before
-        squaring, as it serves in several comparisons.
+        event_study entries; overall, the mean of those from entry on in which every enrolled unit-period counts once;
+        overall_event, their plain mean. A unit's rows are summed before squaring, as it serves in several comparisons.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def local_projections(
     ...     {"y": np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 3, 9, 9]))
     >>> effects = local_projections(panel, StaggeredDesign.from_panel(panel), "y")
     >>> [(k.event_time, float(v)) for k, v in zip(effects.index, effects.estimate)]
-    [(-2, 0.0), (0, 3.5), (None, 3.5)]
+    [(-2, 0.0), (0, 3.5), (None, 3.5), (None, 3.5)]
     """
     weighting = Weighting(weighting)
     sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
@@ -93,14 +94,15 @@ def local_projections(
         raise EstimationError(f"No horizon of {outcome} has treated and comparison units observed in both periods.")
     return event_path(
         sample, outcome, weighting, {e: (h.effect, h.influence) for e, h in made.items()},
-        [h.treated == 1 or h.against == 1 for h in made.values()], "Local projections",
+        [h.treated == 1 or h.against == 1 for h in made.values()], [h.enrolled for h in made.values()],
+        "Local projections",
     )  # fmt: skip
 
 
 def _horizon(sample: Sample, cells: Sequence[Cell], cohort_weights: CohortWeights) -> Horizon | None:
     design, n = sample.design, sample.design.n_units
     parts, slope, level = [], 0.0, 0.0
-    treated, against = 0, np.zeros(n, dtype=np.bool_)
+    treated, enrolled, against = 0, 0.0, np.zeros(n, dtype=np.bool_)
     for g, t in cells:
         base = design.base_period(g, t, BasePeriod.UNIVERSAL)
         now, before = np.searchsorted(design.clock, [t, t if base is None else base])
@@ -123,6 +125,7 @@ def _horizon(sample: Sample, cells: Sequence[Cell], cohort_weights: CohortWeight
         level += m * S
         parts.append((rows, D, X, project, m * w * rest, change[rows]))
         treated += int(D.sum())
+        enrolled += float(w @ D)
         against[rows[D == 0]] = True
     if not parts:
         return None
@@ -131,4 +134,4 @@ def _horizon(sample: Sample, cells: Sequence[Cell], cohort_weights: CohortWeight
     for rows, D, X, project, weight, change in parts:
         gap = change - beta * D
         psi[rows] += n * weight * (gap - X @ (project @ gap)) / level
-    return Horizon(beta, psi, treated, int(against.sum()))
+    return Horizon(beta, psi, treated, int(against.sum()), enrolled)

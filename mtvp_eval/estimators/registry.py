@@ -33,6 +33,7 @@ from mtvp_eval.estimators.poisson_fe import poisson_fe
 from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.estimators.stacked import stacked
 from mtvp_eval.estimators.stepped_wedge import stepped_wedge
+from mtvp_eval.estimators.stepped_wedge_gee import stepped_wedge_gee
 from mtvp_eval.estimators.sun_abraham import against_last, sun_abraham
 from mtvp_eval.estimators.synthetic_control import synthetic_control
 from mtvp_eval.estimators.synthetic_did import synthetic_did
@@ -207,7 +208,7 @@ def method_named(name: str) -> Method:
     return METHODS[name]
 
 
-_EVENT = frozenset({"event_study", "overall_event"})
+_EVENT = frozenset({"overall", "event_study", "overall_event"})
 _SHAPES = frozenset({"overall", "event_study"})
 _NO_EXPOSURE = {"exposure": "it is for levels and rates; counts with an exposure go to etwfe_poisson or poisson_fe"}
 _ALL_UNTREATED = {"never_enrolled": "it learns from every untreated row; use sun_abraham or callaway_santanna"}
@@ -280,6 +281,14 @@ METHODS: Mapping[str, Method] = {
             "never_enrolled": "the model compares with every untreated row",
             "anticipation": "exposure time starts at entry",
         }, frozenset({"window", "shape"}),
+    ),
+    "stepped_wedge_gee": Method(
+        "estimating equations, Mancl & DeRouen (2001)", entries_of(stepped_wedge_gee, "covariates"), _SHAPES,
+        {
+            "patient_weights": "every unit counts once", "never_enrolled": "it compares with every untreated row",
+            "exposure": "by this name it is linear; counts go to etwfe_poisson or poisson_fe",
+            "anticipation": "exposure time starts at entry",
+        }, frozenset({"working", "window", "shape"}),
     ),
     "synthetic_did": Method(
         "Arkhangelsky et al. (2021)", entries_of(synthetic(synthetic_did), "weighting"), _SHAPES, _FEW,

@@ -57,8 +57,9 @@ def stacked(
     Returns
     -------
     EffectEstimates
-        event_study entries (not for the base, the last untouched period) and overall_event. Errors sum a unit's rows
-        over sub-experiments; ``with_correction("fixest")`` gives the factor of the stacked regression.
+        event_study entries (not for the base, the last untouched period); their mean from entry on as overall and as
+        overall_event, since the same units count at every event time. Errors sum a unit's rows over sub-experiments;
+        ``with_correction("fixest")`` gives the factor of the stacked regression.
 
     Raises
     ------
@@ -75,7 +76,7 @@ def stacked(
     ...     {"y": np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 3, 9, 9]))
     >>> effects = stacked(panel, StaggeredDesign.from_panel(panel), "y")
     >>> [(k.event_time, float(v)) for k, v in zip(effects.index, effects.estimate)]
-    [(-2, 0.0), (0, 3.5), (None, 3.5)]
+    [(-2, 0.0), (0, 3.5), (None, 3.5), (None, 3.5)]
     """
     weighting = Weighting(weighting)
     sample = read_sample(panel, design, outcome, by_size=weighting == Weighting.PATIENT)
@@ -104,8 +105,9 @@ def stacked(
     length = last - first + 1
     rows = length * sum(len(x.treated) + len(x.against) for x in experiments)
     return event_path(
-        sample, outcome, weighting, path, [alone] * len(path), "Stacked, corrective weights", (rows, 2 * length)
-    )
+        sample, outcome, weighting, path, [alone] * len(path), [1.0] * len(path), "Stacked, corrective weights",
+        (rows, 2 * length),
+    )  # fmt: skip
 
 
 def _window(design: StaggeredDesign, before: int | None, after: int | None) -> tuple[int, int]:

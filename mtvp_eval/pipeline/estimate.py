@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import os
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COMPARISONS = tuple(str(c) for c in Comparison)
-READERS = (".csv", ".xlsx", ".parquet")
+READERS = (".csv", ".csv.gz", ".xlsx", ".parquet")
 DEFAULT_ESTIMANDS = ("overall", "event_study")
 
 
@@ -71,8 +72,8 @@ class EstimateSpec:
         if estimands is None:
             estimands = tuple(e for e in DEFAULT_ESTIMANDS if known is None or e in known.estimands)
         data = settings.text("data")
-        if data and Path(data).suffix.lower() not in READERS:
-            settings.note(f"data is a {Path(data).suffix or 'file without ending'}; use CSV, XLSX or Parquet")
+        if data and not data.lower().endswith(READERS):
+            settings.note(f"data is a {Path(data).suffix or 'file without ending'}; use CSV, CSV.GZ, XLSX or Parquet")
         weight = settings.text("weight", None)
         return cls(
             data=folder / (data or ""),
@@ -208,9 +209,9 @@ def read_table(path: Path, dated: tuple[str, ...] = ()) -> pd.DataFrame:
 
     if not path.is_file():
         raise CommandError(f"There is no file {path.name} in {path.parent}; `data` is relative to the settings file.")
-    kind = path.suffix.lower()
+    kind = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
     try:
-        if kind == ".csv":
+        if kind in (".csv", ".csv.gz"):
             frame = pd.read_csv(path, sep=_separator(path))
         elif kind == ".xlsx":
             frame = pd.read_excel(path)
@@ -231,7 +232,8 @@ def read_table(path: Path, dated: tuple[str, ...] = ()) -> pd.DataFrame:
 
 def _separator(path: Path) -> str:
     """Return the mark that splits the header into most columns."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig", errors="replace") as file:
         header = file.readline()
     return max((",", ";", "\t"), key=header.count)
 

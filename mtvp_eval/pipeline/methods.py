@@ -143,13 +143,12 @@ def average_effect(
     if isinstance(gives, Averages):
         cells, _ = made.supported(panel, drawn, outcome)
         return made.estimate(panel, drawn, outcome, [overall(made.design(drawn), weighting, within=cells)])
-    own = "overall" if "overall" in registry.METHODS[made.method].estimands else "overall_event"
     if made.counts:
-        return _of_counts(made, panel, drawn, outcome, own)
-    return registry.run(made.method, panel, drawn, outcome, [own], made.choices)
+        return _of_counts(made, panel, drawn, outcome)
+    return registry.run(made.method, panel, drawn, outcome, ["overall"], made.choices)
 
 
-def _of_counts(made: Asked, panel: Panel, drawn: LotteryDesign, outcome: str, estimand: str) -> EffectEstimates:
+def _of_counts(made: Asked, panel: Panel, drawn: LotteryDesign, outcome: str) -> EffectEstimates:
     """Estimate a rate by a method for counts: events at the frozen list, or at one a practice.
 
     Averages by exposure are then averages by patient or practice; where the method can tell them per exposure, the
@@ -165,7 +164,7 @@ def _of_counts(made: Asked, panel: Panel, drawn: LotteryDesign, outcome: str, es
         made.choices, weighting=Weighting.PRACTICE, exposure=_EXPOSURE,
         options={"scale": Scale.PER_1000 if level else Scale.RATIO},
     )  # fmt: skip
-    found = registry.run(made.method, events, drawn, outcome, [estimand], choices)
+    found = registry.run(made.method, events, drawn, outcome, ["overall"], choices)
     assert isinstance(found, EffectEstimates)
     keys = [replace(k, weighting=weighting, unit_of_measure="" if level else k.unit_of_measure) for k in found.index]
     return found.combine(keys, np.eye(len(found)) / (1000 if level else 1))

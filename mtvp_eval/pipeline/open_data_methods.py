@@ -68,8 +68,7 @@ def _estimate(config: OpenDataConfig, method: str, panel: Panel, design: Stagger
         return float("nan")
     choices = Choices(config.estimation.covariates if method in WITH_COVARIATES else (), Weighting.PATIENT)
     compared = replace(design, comparison=Comparison.NOT_YET_ENROLLED) if method in _WAITING else design
-    estimand = "overall_event" if method in _BY_EVENT else "overall"
     try:
-        return float(run(method, panel, compared, config.primary, [estimand], choices).estimate[0])
+        return float(run(method, panel, compared, config.primary, ["overall"], choices).estimate[0])
     except (EstimationError, NotIdentifiedError):
         return float("nan")

@@ -84,6 +84,7 @@ def report_inputs(evaluation: Evaluation) -> ReportInputs:
         looks=(config.looks.taken, config.looks.planned),
         look_level=look_level(config),
         sensitivity_refused=evaluation.sensitivity.refused,
+        few_clusters=evaluation.sensitivity.few,
         draw=_draw(evaluation),
         lottery=lottery_frames(evaluation.draw, evaluation.replay),
         participation=evaluation.participation,

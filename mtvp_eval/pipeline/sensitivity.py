@@ -20,7 +20,7 @@ from mtvp_eval.estimators.callaway_santanna import callaway_santanna, supported_
 from mtvp_eval.estimators.doubly_robust import Adjustment
 from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.inference.honest import RobustInterval, breakdown, breakdown_relative, relative_magnitudes, smoothness
-from mtvp_eval.inference.honest_study import HonestStudy
+from mtvp_eval.inference.honest_study import FEW_CLUSTERS, HonestStudy
 from mtvp_eval.inference.multiplicity import Family, benjamini_hochberg, families, p_values, romano_wolf
 from mtvp_eval.inference.pretrend_power import detectable_slope, pretrend_power
 
@@ -45,14 +45,15 @@ class Sensitivity:
     restriction and bound for the primary outcome: outcome, estimand, restriction, mbar, low, high, open_end, breakdown.
     `pretrends` has a row a power: outcome, power, drift a quarter that a test before entry finds with it, bias of the
     mean effect, the same once the test is passed, and quarters tested.
-    `refused` says why a part is missing; `notes` what to know.
+    `refused` says why a part is missing. `few` is the number of clusters behind `trends` where that is too small for
+    their covariance to be taken as known, else 0.
     """
 
     families: pd.DataFrame
     trends: pd.DataFrame
     pretrends: pd.DataFrame
     refused: str = ""
-    notes: tuple[str, ...] = ()
+    few: int = 0
 
 
 def sensitivity(panel: Panel, design: StaggeredDesign, joint: EffectEstimates, config: EvaluationConfig) -> Sensitivity:
@@ -64,11 +65,11 @@ def sensitivity(panel: Panel, design: StaggeredDesign, joint: EffectEstimates, c
     rng = np.random.default_rng(config.estimation.seed)
     adjusted = adjusted_p_values(joint.select(estimand="overall", weighting=Weighting.PRACTICE), config, rng)
     try:
-        study, notes = _study(panel, design, config)
+        study, clusters = _study(panel, design, config)
         trends = _trends(study, config, rng)
     except MtvpError as error:
         return Sensitivity(adjusted, _trends_frame([]), _pretrends_frame([]), str(error))
-    return Sensitivity(adjusted, trends, _pretrends(study, config, rng), "", notes)
+    return Sensitivity(adjusted, trends, _pretrends(study, config, rng), "", clusters if clusters < FEW_CLUSTERS else 0)
 
 
 def adjusted_p_values(effects: EffectEstimates, config: EvaluationConfig, rng: np.random.Generator) -> pd.DataFrame:
@@ -100,15 +101,15 @@ def adjusted_p_values(effects: EffectEstimates, config: EvaluationConfig, rng: n
     )
 
 
-def _study(panel: Panel, design: StaggeredDesign, config: EvaluationConfig) -> tuple[HonestStudy, tuple[str, ...]]:
-    """Event study of the primary outcome from one universal base, by the declared method."""
+def _study(panel: Panel, design: StaggeredDesign, config: EvaluationConfig) -> tuple[HonestStudy, int]:
+    """Event study of the primary outcome from one universal base, by the declared method; and its clusters."""
     choices, name, base = config.estimation, config.outcomes.primary, BasePeriod.UNIVERSAL
     covariates, method = choices.covariates, Adjustment(choices.method)
     cells, _ = supported_cells(panel, design, name, covariates=covariates, method=method, base_period=base)
     single = callaway_santanna(panel, design, name, covariates=covariates, method=method, base_period=base, cells=cells)
     study = aggregate(single, design, event_study(design, base=base, within=cells))
     read = HonestStudy.of(study, first=choices.event_first, last=choices.event_last)
-    return read, read.notes
+    return read, study.n_clusters
 
 
 def _trends(study: HonestStudy, config: EvaluationConfig, rng: np.random.Generator) -> pd.DataFrame:

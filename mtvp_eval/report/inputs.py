@@ -250,6 +250,7 @@ class ReportInputs:
     looks: tuple[int | None, int | None] = (None, None)
     look_level: float = 0.95
     sensitivity_refused: str = ""
+    few_clusters: int = 0
     draw: Mapping[str, str] = field(default_factory=dict)
     lottery: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     participation: Mapping[str, pd.DataFrame] = field(default_factory=dict)

@@ -24,4 +24,6 @@ def trend_sensitivity(inputs: ReportInputs, language: str) -> tuple[str, ...]:
                 bound=number(at, language, 2),
             )
         )  # fmt: skip
+    if inputs.few_clusters:
+        said.append(text("sentence.trends_few", language, n=inputs.few_clusters))
     return tuple(said)

@@ -24,7 +24,7 @@ from mtvp_eval.estimators.registry import METHODS
 TRIED = [name for name, m in METHODS.items() if "undrawn" not in m.refuses]
 SYNTHETIC = ("synthetic_did", "synthetic_control")  # for projects of few units: two cohorts of two
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "awkward_data.md"
-ALWAYS_SAID = ("Units already enrolled", "Variances:")
+ALWAYS_SAID = ("Units already enrolled", "Variances:", "Quarters of one unit are taken as independent")
 T, EFFECT, RATIO = 12, 0.5, -0.25
 MANY, FEW = ((5, 40), (7, 40), (9, 40), (0, 40)), ((7, 2), (9, 2), (0, 40))
 USUAL = re.compile(r"[1-9]\d* of \d+ units read as not enrolled\.")
@@ -139,10 +139,6 @@ class Result:
     reason: str | None = None
 
 
-def overall_of(name):
-    return next(e for e in ("overall", "overall_event") if e in METHODS[name].estimands)
-
-
 def may_refuse(case, name):
     """Cases in which a method refuses for a reason of its own, where others give a number."""
     if name in SYNTHETIC:
@@ -159,7 +155,7 @@ def estimate(name, frame, covariates=()):
             panel = Panel.from_frame(frame, "gp", "t", "start", outcome, baseline=covariates)
             design = StaggeredDesign.from_panel(panel)
             found = registry.run(
-                name, panel, design, outcome, [overall_of(name)],
+                name, panel, design, outcome, ["overall"],
                 Choices(covariates=covariates, options={"placebos": 10} if name in SYNTHETIC else {}),
             )  # fmt: skip
         except MtvpError as error:

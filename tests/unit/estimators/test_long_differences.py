@@ -65,7 +65,7 @@ def test_local_projections_equal_the_regression_of_each_horizon(missing, weighti
     design = StaggeredDesign.from_panel(p, comparison)
     found = local_projections(p, design, "y", covariates=x, weighting=weighting, cohort_weights=weights)
     found = found.with_correction("none")
-    for k, key in enumerate(found.index[:-1]):
+    for k, key in enumerate(found.index[:-2]):
         never = comparison == Comparison.NEVER_ENROLLED
         beta, error = projection(p, key.event_time, weighting, x, weights == "equal", never)
         assert found.estimate[k] == pytest.approx(beta, rel=1e-9)
@@ -81,7 +81,8 @@ def test_equal_weights_are_the_event_study_of_callaway_santanna(comparison, weig
     p = made_panel(sizes=(12, 9, 15))
     design = StaggeredDesign.from_panel(p, comparison)
     cells = callaway_santanna(p, design, "y", weighting=weighting, base_period=BasePeriod.UNIVERSAL)
-    cs = aggregate(cells, design, estimand.event_study(design, weighting, BasePeriod.UNIVERSAL))
+    study = estimand.event_study(design, weighting, BasePeriod.UNIVERSAL)
+    cs = aggregate(cells, design, [*study, estimand.overall(design, weighting)])
     lp = local_projections(p, design, "y", weighting=weighting)
     assert [k.event_time for k in cs.index] == [k.event_time for k in lp.index[:-1]]
     assert np.abs(cs.estimate - lp.estimate[:-1]).max() < 1e-10
@@ -125,7 +126,7 @@ def test_the_stack_equals_its_regression(missing, weighting, comparison, before,
     design = StaggeredDesign.from_panel(p, comparison)
     found = stacked(p, design, "y", weighting=weighting, before=before, after=after).with_correction("none")
     never = comparison == Comparison.NEVER_ENROLLED
-    for k, key in enumerate(found.index[:-1]):
+    for k, key in enumerate(found.index[:-2]):
         beta, error = stack_regression(p, before or 2, 2 if after is None else after, weighting, never, key.event_time)
         assert found.estimate[k] == pytest.approx(beta, rel=1e-9)
         assert found.std_error()[k] == pytest.approx(error, rel=1e-9)
@@ -141,9 +142,9 @@ def test_the_stack_is_the_trimmed_aggregate_of_callaway_santanna(weighting):
         found = stacked(p, design, "y", weighting=weighting, before=before, after=2)
         within = [(g, g + e) for g in cohorts for e in range(-before, 3) if e != -1]
         trimmed = aggregate(cells, design, estimand.event_study(design, weighting, BasePeriod.UNIVERSAL, within=within))
-        assert np.abs(found.estimate[:-1] - trimmed.estimate).max() < 1e-10
+        assert np.abs(found.estimate[:-2] - trimmed.estimate).max() < 1e-10
         if cohorts == (5,):
-            assert found.with_correction("none").std_error()[:-1] == pytest.approx(
+            assert found.with_correction("none").std_error()[:-2] == pytest.approx(
                 trimmed.with_correction("none").std_error(), rel=1e-10
             )
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mtvp_eval.inference.honest_study import FEW_CLUSTERS
 from mtvp_eval.report.page import Page
 from mtvp_eval.report.sensitivity_sentences import trend_sensitivity
 from tests.unit.report.made_region import made_inputs
@@ -67,6 +68,14 @@ def test_breakdown_is_said_in_words(inputs):
     assert "less than 1.25 times" in mean
     always = trend_sensitivity(replace(inputs, trend_sensitivity=trends(np.inf, np.inf)), "nl")
     assert "keert de richting van het effect om" in always[0]
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_few_practices_behind_the_bounds_are_said(inputs, language):
+    assert not any("20" in said for said in trend_sensitivity(inputs, language)[2:])
+    said = trend_sensitivity(replace(inputs, few_clusters=14), language)[-1]
+    assert " 14 " in said
+    assert f" {FEW_CLUSTERS} " in said
 
 
 def test_what_could_not_be_computed_is_said(inputs):
