@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray
+from mtvp_eval.arrays import FloatArray, IntArray, ObjectArray
 from mtvp_eval.clock import NEVER, period_label
+from mtvp_eval.data.layout import Layout, read_layout
 from mtvp_eval.data.panel import LineageRow, Panel
 from mtvp_eval.data.time_axis import Axis, read_entries, read_periods
 from mtvp_eval.errors import DataError, DataWarning
@@ -69,42 +70,30 @@ def panel_from_frame(
     names = [outcomes] if isinstance(outcomes, str) else list(outcomes)
     _need_columns(frame, [unit, period, entry, *names, *baseline, *(c for c in (weight, cluster, ended) if c)])
     clock_of_row, axis = read_periods(frame[period])
-    clock, column = _distinct(clock_of_row)
-    if frame[unit].isna().any():
-        raise DataError(f"{unit}: {int(frame[unit].isna().sum())} rows name no unit.")
-    row, ids = _units(frame[unit])
-    n, T = len(ids), len(clock)
-    cell = row * T + column
-    _refuse_duplicates(cell, unit, period)
-    first = _first_rows(cell, n, T)
-    entry_of_unit = _entries(frame[entry], row, first, clock, axis)
-    stop = _ends(frame[ended], row, first, clock, axis, entry_of_unit) if ended else None
+    layout = read_layout(frame[unit], clock_of_row, period)
+    clock, first = layout.clock, layout.first
+    entry_of_unit = _entries(frame[entry], layout, axis)
+    stop = _ends(frame[ended], layout, axis, entry_of_unit) if ended else None
     values = {name: _numbers(frame[name], name) for name in (*names, *baseline, *((weight,) if weight else ()))}
     if weight:
-        _refuse_changes(values[weight], row, first, weight, "A weight is frozen before the first entry.")
+        _refuse_changes(values[weight], layout, weight, "A weight is frozen before the first entry.")
     groups = frame[cluster].astype(object).to_numpy() if cluster else None
     if groups is not None:
-        _refuse_changes(frame[cluster].factorize()[0], row, first, str(cluster), "A unit lies in one cluster.")
-
-    def grid(values: FloatArray) -> FloatArray:
-        table = np.full(n * T, np.nan)
-        table[cell] = values
-        return table.reshape(n, T)
-
+        _refuse_changes(frame[cluster].factorize()[0], layout, str(cluster), "A unit lies in one cluster.")
     panel = Panel(
-        unit_ids=np.asarray(ids, dtype=object),
+        unit_ids=np.asarray(layout.ids, dtype=object),
         periods=tuple(str(t) if axis == "number" else period_label(int(t)) for t in clock),
         clock=clock,
-        outcomes={name: grid(values[name]) for name in names},
+        outcomes={name: layout.grid(values[name]) for name in names},
         weight=values[weight][first] if weight else None,  # type: ignore[arg-type]
         cluster=None if groups is None else groups[first],  # type: ignore[arg-type]
         baseline={name: values[name][first] for name in baseline},
         entry=entry_of_unit,
         ended=stop,
-        lineage=(LineageRow("read", "rows of the table", n, 0),),
+        lineage=(LineageRow("read", "rows of the table", len(layout.ids), 0),),
     )
-    moved = {name: len(np.unique(row[_changed(values[name], row, first)])) for name in baseline}
-    return _with_known_baseline(panel, n * T - len(frame), moved)
+    moved = {name: layout.units_with(layout.changed(values[name])) for name in baseline}
+    return _with_known_baseline(panel, panel.n_units * panel.n_periods - len(frame), moved)
 
 
 def _with_known_baseline(panel: Panel, absent: int, moved: dict[str, int]) -> Panel:
@@ -128,11 +117,11 @@ def _with_known_baseline(panel: Panel, absent: int, moved: dict[str, int]) -> Pa
     return panel
 
 
-def _ends(column: pd.Series, row: IntArray, first: IntArray, clock: IntArray, axis: Axis, entry: IntArray) -> IntArray:
+def _ends(column: pd.Series, layout: Layout, axis: Axis, entry: IntArray) -> IntArray:
     """Return the (n,) ends, which follow the entry of each unit."""
-    end, _ = read_entries(column, clock, axis)
-    name = str(column.name)
-    _refuse_changes(end, row, first, name, "An end is one date per unit.")
+    end, _ = read_entries(column, layout.clock, axis)
+    name, first = str(column.name), layout.first
+    _refuse_changes(end, layout, name, "An end is one date per unit.")
     wrong = (end[first] != NEVER) & (end[first] <= entry)
     if wrong.any():
         raise DataError(
@@ -142,43 +131,16 @@ def _ends(column: pd.Series, row: IntArray, first: IntArray, clock: IntArray, ax
     return end[first]
 
 
-def _distinct(values: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the distinct values in order, and the place of each value among them; without sorting where few."""
-    low, high = int(values.min()), int(values.max())
-    if high - low > len(values):
-        distinct, place = np.unique(values, return_inverse=True)
-        return distinct, place.astype(np.int64)
-    present = np.zeros(high - low + 1, dtype=np.bool_)
-    present[values - low] = True
-    return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[values - low]
-
-
-def _units(column: pd.Series) -> tuple[IntArray, ObjectArray]:
-    """Return the unit of each row, counted in order of first appearance, and their names."""
-    import pandas as pd
-
-    if pd.api.types.is_integer_dtype(column.dtype):
-        values = column.to_numpy()
-        step = np.diff(values) if isinstance(values, np.ndarray) and values.dtype.kind == "i" else np.array([-1])
-        if (step >= 0).all():  # sorted by unit: a new one begins at each step
-            starts = np.flatnonzero(np.concatenate([[True], step > 0]))
-            return np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(values)))), values[starts]
-    codes, ids = column.factorize(sort=False)
-    return np.asarray(codes, dtype=np.int64), ids
-
-
-def _entries(column: pd.Series, row: IntArray, first: IntArray, clock: IntArray, axis: str) -> IntArray:
+def _entries(column: pd.Series, layout: Layout, axis: Axis) -> IntArray:
     """Return one entry a unit; where the column changes within units or is faulty, every row is read and counted."""
     codes = column.to_numpy()
-    if codes.dtype.kind in "if":
-        own = codes[first]
-        if np.array_equal(own[row], codes, equal_nan=codes.dtype.kind == "f"):
-            with suppress(DataError):
-                return read_entries(column.iloc[first], clock, axis)[0]
-    entry_of_row, _ = read_entries(column, clock, axis)
+    if codes.dtype.kind in "if" and not layout.changed(codes).any():
+        with suppress(DataError):
+            return read_entries(column.iloc[layout.first], layout.clock, axis)[0]
+    entry_of_row, _ = read_entries(column, layout.clock, axis)
     rule = "An entry is one date per unit; practices that stop need an end."
-    _refuse_changes(entry_of_row, row, first, str(column.name), rule)
-    return entry_of_row[first]
+    _refuse_changes(entry_of_row, layout, str(column.name), rule)
+    return entry_of_row[layout.first]
 
 
 def _need_columns(frame: pd.DataFrame, names: list[str]) -> None:
@@ -205,33 +167,7 @@ def _numbers(column: pd.Series, name: str) -> FloatArray:
     return values
 
 
-def _refuse_duplicates(cell: IntArray, unit: str, period: str) -> None:
-    counts = np.bincount(cell)
-    if (counts > 1).any():
-        raise DataError(
-            f"{int((counts > 1).sum())} combinations of {unit} and {period} stand in more than one row "
-            f"({int(counts[counts > 1].sum())} rows). Which row counts is a decision: make it before estimating."
-        )
-
-
-def _first_rows(cell: IntArray, n: int, T: int) -> IntArray:
-    """Return the row of each unit's first period."""
-    place = np.full(n * T, -1)
-    place[cell] = np.arange(len(cell))
-    table = place.reshape(n, T)
-    return np.asarray(table[np.arange(n), (table >= 0).argmax(axis=1)], dtype=np.int64)
-
-
-def _refuse_changes(
-    values: FloatArray | IntArray | ObjectArray, row: IntArray, first: IntArray, name: str, rule: str
-) -> None:
-    changed = _changed(values, row, first)
+def _refuse_changes(values: FloatArray | IntArray | ObjectArray, layout: Layout, name: str, rule: str) -> None:
+    changed = layout.changed(values)
     if changed.any():
-        raise DataError(f"{name} changes within {len(np.unique(row[changed]))} units. {rule}")
-
-
-def _changed(values: FloatArray | IntArray | ObjectArray, row: IntArray, first: IntArray) -> BoolArray:
-    """Return (rows,) whether a value differs from that of its unit's first row."""
-    at_first = values[first][row]
-    same = (values == at_first) | ((values != values) & (at_first != at_first))
-    return np.asarray(~same, dtype=np.bool_)
+        raise DataError(f"{name} changes within {layout.units_with(changed)} units. {rule}")

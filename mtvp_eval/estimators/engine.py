@@ -56,3 +56,28 @@ def influence_of(u: FloatArray, cohort: IntArray, weights: FloatArray, n: int) -
         rows = np.flatnonzero(cohort == g)
         psi[rows] = u[rows] @ (n / max(N, 1) * weights[:, g].T)
     return psi
+
+
+def centred_influence(
+    y: FloatArray, w: FloatArray, cohort: IntArray, means: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, float]:
+    """Return psi (n, K) of ``weights`` (K, G, T) on the weighted ``means`` (G, T) of ``y`` (n, T); the largest score.
+
+    Scores are ``w`` (n,) times what is left of ``y`` without its ``cohort`` mean path and its own mean over periods.
+    Cohort by cohort, so that what is worked on stays in the cache.
+
+    >>> psi, largest = centred_influence(np.array([[1.0, 2.0], [3.0, 6.0]]), np.ones(2), np.array([0, 0]),
+    ...     np.array([[2.0, 4.0]]), np.array([[[-1.0, 1.0]]]))
+    >>> psi.tolist(), largest
+    ([[-1.0], [1.0]], 0.5)
+    """
+    psi, largest = np.empty((len(y), len(weights))), 0.0
+    for g in range(len(means)):
+        unit = np.flatnonzero(cohort == g)
+        score = y[unit]
+        score -= means[g]
+        score -= score.mean(axis=1, keepdims=True)
+        score *= w[unit, None]
+        largest = max(largest, float(score.max()), -float(score.min()))
+        psi[unit] = score @ (len(y) / w[unit].sum() * weights[:, g].T)
+    return psi, largest

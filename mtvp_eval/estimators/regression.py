@@ -150,13 +150,14 @@ def two_way_fit(
     path, covariate = regressors(used, effects, A, interact=interact)
     P = len(covariate)
     columns = [np.flatnonzero(covariate == a) for a in range(A)]
-    observed = used.astype(np.float64)
-    share = np.divide(1.0, observed.sum(axis=1), out=np.zeros(len(y)), where=used.any(axis=1))
-    known = np.where(used, y, 0.0)
+    count = used.sum(axis=1)
+    share = np.divide(1.0, count, out=np.zeros(len(y)), where=count > 0)
+    members = [np.flatnonzero(cohort == g) for g in range(G)]
     gram, right = np.zeros((P, P)), np.zeros(P)
-    for g in range(G):
-        unit = np.flatnonzero(cohort == g)
-        total, laplacian = _cohort_moments(known[unit], used[unit], share[unit], X[unit], w[unit])
+    for g, unit in enumerate(members):
+        rows = used[unit]
+        known = np.where(rows, y[unit], 0.0)
+        total, laplacian = _cohort_moments(known, rows, share[unit], X[unit], w[unit])
         for a in range(A):
             right[columns[a]] += path[g][:, columns[a]].T @ total[a]
             for b in range(a, A):
@@ -167,18 +168,16 @@ def two_way_fit(
     inverse, null = inverse_gram(gram)
     coefficients = inverse @ right
     paths = np.stack([np.stack([path[g][:, j] @ coefficients[j] for j in columns]) for g in range(G)])  # (G, A, T)
-    fitted = paths[:, 0][cohort] * X[:, :1]
-    for a in range(1, A):
-        fitted += paths[:, a][cohort] * X[:, a, None]
-    error = known - fitted
-    mean = np.einsum("it,it->i", error, observed) * share
-    error -= mean[:, None]
-    score = error * observed
-    score *= w[:, None]
-    residual = error if used.all() else y - fitted - mean[:, None]
+    residual, score = np.empty_like(y), np.empty_like(y)
+    for g, unit in enumerate(members):  # cohort by cohort: what is worked on stays in the cache
+        rows, left = used[unit], y[unit]
+        left -= X[unit] @ paths[g]
+        left -= (np.where(rows, left, 0.0).sum(axis=1) * share[unit])[:, None]
+        residual[unit] = left
+        score[unit] = np.where(rows, left * w[unit, None], 0.0)
     return TwoWayFit(
         coefficients, inverse, null, score, residual, path, covariate, X, cohort,
-        effects.shape[2] * (A if interact else 1), int(used.sum()),
+        effects.shape[2] * (A if interact else 1), int(count.sum()),
     )  # fmt: skip
 
 

@@ -119,8 +119,9 @@ def read_sample(
             "that value, or use callaway_santanna, sun_abraham, imputation, two_stage or twfe."
         )
     fixed = [name for name in covariates if name not in moving]
-    rows = design.rows_in(panel.unit_ids)
-    y = panel.outcomes[outcome][rows]
+    rows, y = design.rows_in(panel.unit_ids), panel.outcomes[outcome]
+    if len(y) != len(rows) or (rows[1:] <= rows[:-1]).any():  # else every unit of the panel, in its order
+        y = y[rows]
     if not np.isfinite(y).any():
         raise EstimationError(f"Outcome {outcome} is not observed for any unit of the design.")
     alone = len(set(panel.cluster[rows].tolist())) == len(rows)

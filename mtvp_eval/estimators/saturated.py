@@ -78,7 +78,7 @@ def saturated_cells(
             "in the rows observed"
             + (": too few units vary in the covariates. Use fewer covariates." if covariates else ".")
         )
-    reasons = cell_reasons(sample, cells, fit.score)
+    reasons = cell_reasons(sample, cells, largest_size(fit.score))
     if estimands:
         weights = cell_weights(outcome, cells, {weighting}, estimands)
         combinations, reasons = weights @ combinations, passed_on(reasons, weights != 0)
@@ -90,19 +90,18 @@ def saturated_cells(
     )  # fmt: skip
 
 
-def cell_reasons(sample: Sample, cells: Sequence[Cell], score: FloatArray) -> tuple[str | None, ...]:
+def cell_reasons(sample: Sample, cells: Sequence[Cell], largest: float) -> tuple[str | None, ...]:
     """Return for each cell why it has no standard error, or None: too few units on a side, or no spread at all.
 
-    ``score`` (n, T) holds the weighted residuals of the comparison.
+    ``largest`` is the largest size of a weighted residual of the comparison.
 
     >>> panel = Panel(np.array(list("abc"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
     ...     {"y": np.array([[1.0, 2, 6], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 9, 9]))
-    >>> cell_reasons(read_sample(panel, StaggeredDesign.from_panel(panel), "y"), [(3, 3)], np.ones((3, 3)))
+    >>> cell_reasons(read_sample(panel, StaggeredDesign.from_panel(panel), "y"), [(3, 3)], 1.0)
     ('cohort of one unit: its spread cannot be seen',)
     """
     design = sample.design
-    scale = np.abs(np.nan_to_num(sample.y)).max() * sample.w.max()
-    if np.abs(score).max() <= 1e-12 * scale:
+    if largest <= 1e-12 * largest_size(sample.y) * sample.w.max():
         return ("the outcome fits without error: no spread is left",) * len(cells)
     count = sample.count()
     cohort, period = np.array(cells, dtype=np.int64).T
@@ -113,6 +112,15 @@ def cell_reasons(sample: Sample, cells: Sequence[Cell], score: FloatArray) -> tu
     return tuple(
         alone[0] if one else alone[1] if other else None for one, other in zip(treated == 1, against == 1, strict=True)
     )
+
+
+def largest_size(values: FloatArray) -> float:
+    """Return the largest absolute one of ``values`` that is not missing; 0 if there is none.
+
+    >>> largest_size(np.array([[1.0, np.nan], [-2.0, 0.5]]))
+    2.0
+    """
+    return max(float(np.fmax.reduce(values, axis=None)), -float(np.fmin.reduce(values, axis=None)), 0.0)
 
 
 def _at_cohort_mean(sample: Sample, cells: Sequence[Cell], *, interact: bool) -> FloatArray:

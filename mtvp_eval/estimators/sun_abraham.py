@@ -12,7 +12,7 @@ from mtvp_eval.design.staggered import BasePeriod, Cell, Comparison, StaggeredDe
 from mtvp_eval.estimands.att import cell_effect
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.aggregation import cell_weights
-from mtvp_eval.estimators.engine import cohort_means, influence_of
+from mtvp_eval.estimators.engine import centred_influence, cohort_means
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey, passed_on
 from mtvp_eval.estimators.sample import Sample, read_sample
 from mtvp_eval.estimators.saturated import cell_reasons, saturated_cells
@@ -85,7 +85,7 @@ def _from_means(
 ) -> EffectEstimates:
     """Return the regression without gaps and covariates in closed form: it fits every cohort's mean path exactly."""
     design, cohort = sample.design, sample.design.cohort_index
-    y, w = sample.y[:, design.usable], sample.w
+    y = sample.y if design.usable.all() else sample.y[:, design.usable]
     g, t = np.array(cells, dtype=np.int64).T
     mine, now = np.searchsorted(design.cohorts, g), np.searchsorted(design.clock, t)
     k, base = np.arange(len(cells)), design.base_places(cells, BasePeriod.UNIVERSAL)
@@ -93,22 +93,15 @@ def _from_means(
     for where, sign in ((mine, 1.0), (np.full(len(cells), len(design.cohorts) - 1), -1.0)):
         effect[k, where, now] = sign
         effect[k, where, base] = -sign
-    means = cohort_means(y, w, cohort)
-    score = y - means[cohort]
-    score -= score.mean(axis=1, keepdims=True)
-    score *= w[:, None]
-    reasons = cell_reasons(sample, cells, score)
-    estimate = np.einsum("kgt,gt->k", effect, means)
-    if estimands:
-        weights = cell_weights(outcome, cells, {weighting}, estimands)
-        reasons, estimate = passed_on(reasons, weights != 0), weights @ estimate
-        effect = np.tensordot(weights, effect, axes=1)
-    scale = np.bincount(cohort) / np.bincount(cohort, w)
+    means = cohort_means(y, sample.w, cohort)
+    weights = cell_weights(outcome, cells, {weighting}, estimands) if estimands else np.eye(len(cells))
+    influence, largest = centred_influence(y, sample.w, cohort, means, np.tensordot(weights, effect, axes=1))
+    reasons = cell_reasons(sample, cells, largest)
     return EffectEstimates(
         tuple(EffectKey.of(e, outcome) for e in estimands or [cell_effect(cell, weighting) for cell in cells]),
-        estimate, design.unit_ids, influence_of(score, cohort, effect * scale[:, None], design.n_units), cohort,
-        sample.cluster, sampling="conditional", correction="hc2" if sample.cluster is None else "cr1",
-        method="Sun-Abraham", no_error=reasons, notes=sample.notes(),
+        weights @ np.einsum("kgt,gt->k", effect, means), design.unit_ids, influence, cohort, sample.cluster,
+        sampling="conditional", correction="hc2" if sample.cluster is None else "cr1", method="Sun-Abraham",
+        no_error=passed_on(reasons, weights != 0), notes=sample.notes(),
         regression=(y.size, len(cells) + y.shape[1]),
     )  # fmt: skip
 

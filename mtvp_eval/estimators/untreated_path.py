@@ -21,7 +21,7 @@ from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimators.partialled import partialled_fit
 from mtvp_eval.estimators.results import passed_on
 from mtvp_eval.estimators.sample import Sample
-from mtvp_eval.estimators.saturated import cell_reasons
+from mtvp_eval.estimators.saturated import cell_reasons, largest_size
 from mtvp_eval.estimators.tidy import period_label
 
 Centre = Callable[[FloatArray, FloatArray], FloatArray]
@@ -83,9 +83,9 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre, weights
     none = np.zeros((len(design.cohorts), len(design.clock), 0))
     path = partialled_fit(sample.y, before, sample.varying, sample.X, sample.w, design.cohort_index, none)
     fit = path.fit
-    some = before.any(axis=1)
-    share = np.divide(1.0, before.sum(axis=1), out=np.zeros(len(before)), where=some)
-    untreated = before.astype(np.float64)
+    count = before.sum(axis=1)
+    some = count > 0
+    share = np.divide(1.0, count, out=np.zeros(len(before)), where=some)
     members = {g: np.flatnonzero((design.entry == g) & some) for g in {g for g, _ in cells}}
     alike = {g: bool(sample.observed[unit].all()) for g, unit in members.items()}
     n, K = design.n_units, len(cells)
@@ -111,15 +111,19 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre, weights
             takes = np.flatnonzero(weights[:, here].any(axis=1))
             for row in takes:
                 direct[row, unit] += weights[row, here] @ residual
-            pull[here] = -(X * (h * share[unit])[:, None]).T @ untreated[unit]
+            pull[here] = -(X * (h * share[unit])[:, None]).T @ before[unit].astype(np.float64)
             pull[here, :, now] += h @ X
             moved[here] = np.tensordot(path.residual[unit][:, now], h, axes=(0, 0))
     combinations, outside = _on_coefficients(-pull, before)
     lost = outside | fit.unidentified(combinations)
     if empty or lost.any():
         raise EstimationError(_explain(cells, empty, lost))
-    influence = direct.T + fit.influence(weights @ combinations) - path.slope_influence @ (weights @ moved).T
-    return CellAverages(effect, influence, passed_on(cell_reasons(sample, cells, fit.score), weights != 0))
+    influence = fit.influence(weights @ combinations)
+    influence += direct.T
+    if moved.shape[1]:
+        influence -= path.slope_influence @ (weights @ moved).T
+    reasons = cell_reasons(sample, cells, largest_size(fit.score))
+    return CellAverages(effect, influence, passed_on(reasons, weights != 0))
 
 
 def _on_coefficients(pull: FloatArray, used: BoolArray) -> tuple[FloatArray, BoolArray]:

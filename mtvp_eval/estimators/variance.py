@@ -129,7 +129,9 @@ def satterthwaite_df(
         columns = np.ones((len(influence), 1), dtype=np.bool_) if member is None else member
     count = _members(stratum_of, columns, None)
     part = np.zeros((int(stratum_of.max()) + 1, influence.shape[1]))
-    np.add.at(part, stratum_of, influence**2)
+    for s in np.unique(stratum_of):
+        own = influence[stratum_of == s]
+        part[s] = np.einsum("ik,ik->k", own, own)
     spread = np.where(count > 1, part**2 / np.maximum(count - 1, 1), part**2).sum(axis=0)
     total = part.sum(axis=0)
     return np.where(spread > 0, total**2 / np.where(spread > 0, spread, 1.0), np.nan)
@@ -139,7 +141,8 @@ def _members(stratum: IntArray, columns: BoolArray, cluster: ObjectArray | None)
     """Return (S, columns) the number of units, or of distinct clusters, in each stratum."""
     total = np.zeros((int(stratum.max()) + 1, columns.shape[1]), dtype=np.int64)
     if cluster is None:
-        np.add.at(total, stratum, columns)
+        for s in np.unique(stratum):
+            total[s] = columns[stratum == s].sum(axis=0)
         return total
     _, code = np.unique(cluster.astype(str), return_inverse=True)
     pairs, place = np.unique(np.column_stack([code, stratum]), axis=0, return_inverse=True)

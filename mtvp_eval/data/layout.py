@@ -1,0 +1,131 @@
+"""Which row of a table holds which unit and period: any order of rows, and at once where they stand in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray
+from mtvp_eval.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Hold where the rows of a table of n units by T periods stand.
+
+    Parameters
+    ----------
+    ids : (n,) units in order of first appearance.
+    clock : (T,) distinct periods in order.
+    first : (n,) the row of each unit's first period.
+    places : of each row its unit among ``ids`` and its cell among n times T, both (rows,); None where rows are the
+        cells, all of them and in order.
+    """
+
+    ids: ObjectArray
+    clock: IntArray
+    first: IntArray
+    places: tuple[IntArray, IntArray] | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of units and of periods."""
+        return len(self.ids), len(self.clock)
+
+    def grid(self, values: FloatArray) -> FloatArray:
+        """Return ``values`` (rows,) as (n, T); NaN where a unit has no row for a period."""
+        if self.places is None:
+            return values.reshape(self.shape).copy()
+        table = np.full(self.shape, np.nan)
+        table.reshape(-1)[self.places[1]] = values
+        return table
+
+    def changed(self, values: FloatArray | IntArray | ObjectArray) -> BoolArray:
+        """Return (rows,) whether one of ``values`` (rows,) differs from that of its unit's first row."""
+        if self.places is None:
+            own = values.reshape(self.shape)
+            at_first = own[:, :1]
+        else:
+            own, at_first = values, values[self.first][self.places[0]]
+        other = np.asarray(own != at_first, dtype=np.bool_)
+        if other.any():  # a missing value differs from itself, and is the same as another one
+            other &= ~np.asarray((own != own) & (at_first != at_first), dtype=np.bool_)
+        return other.reshape(-1)
+
+    def units_with(self, rows: BoolArray) -> int:
+        """Return how many units have one of the given ``rows`` (rows,)."""
+        if self.places is None:
+            return int(rows.reshape(self.shape).any(axis=1).sum())
+        return len(np.unique(self.places[0][rows]))
+
+
+def read_layout(units: pd.Series, clock_of_row: IntArray, period: str) -> Layout:
+    """Return the layout of a table from its units and the time of each row; ``period`` names that column in errors.
+
+    Raises
+    ------
+    DataError
+        If rows name no unit, or a unit has two rows for one period.
+
+    Example
+    -------
+    >>> import pandas as pd
+    >>> found = read_layout(pd.Series(["a", "b", "a"]), np.array([2, 1, 1]), "year")
+    >>> found.grid(np.array([1.0, 2.0, 3.0])).tolist(), found.first.tolist()
+    ([[3.0, 1.0], [2.0, nan]], [2, 1])
+    """
+    if units.isna().any():
+        raise DataError(f"{units.name}: {int(units.isna().sum())} rows name no unit.")
+    values = units.to_numpy() if isinstance(units.dtype, np.dtype) else None
+    if values is not None and values.dtype.kind == "i" and (T := _in_order(values, clock_of_row)):
+        return Layout(values[::T].copy(), clock_of_row[:T].copy(), np.arange(0, len(values), T), None)
+    codes, ids = units.factorize(sort=False)
+    unit = np.asarray(codes, dtype=np.int64)
+    if T := _in_order(unit, clock_of_row):
+        return Layout(ids, clock_of_row[:T].copy(), np.arange(0, len(unit), T), None)
+    clock, column = _distinct(clock_of_row)
+    cell = unit * len(clock) + column
+    counts = np.bincount(cell)
+    if (counts > 1).any():
+        raise DataError(
+            f"{int((counts > 1).sum())} combinations of {units.name} and {period} stand in more than one row "
+            f"({int(counts[counts > 1].sum())} rows). Which row counts is a decision: make it before estimating."
+        )
+    return Layout(ids, clock, _first_rows(cell, len(ids), len(clock)), (unit, cell))
+
+
+def _in_order(unit: IntArray, time: IntArray) -> int:
+    """Return T if rows are one increasing unit after the other, all over the same T increasing periods; else 0."""
+    later = unit != unit[0]
+    T = int(later.argmax()) or len(unit)
+    if len(unit) % T:
+        return 0
+    by_unit, by_time = unit.reshape(-1, T), time.reshape(-1, T)
+    own, first = by_unit[:, 0], by_time[0]
+    if not ((own[1:] > own[:-1]).all() and (first[1:] > first[:-1]).all()):
+        return 0
+    return T if (by_unit == own[:, None]).all() and (by_time == first).all() else 0
+
+
+def _distinct(values: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the distinct values in order, and the place of each value among them; without sorting where few."""
+    low, high = int(values.min()), int(values.max())
+    if high - low > len(values):
+        distinct, place = np.unique(values, return_inverse=True)
+        return distinct, place.astype(np.int64)
+    present = np.zeros(high - low + 1, dtype=np.bool_)
+    present[values - low] = True
+    return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[values - low]
+
+
+def _first_rows(cell: IntArray, n: int, T: int) -> IntArray:
+    """Return the row of each unit's first period."""
+    place = np.full(n * T, -1)
+    place[cell] = np.arange(len(cell))
+    table = place.reshape(n, T)
+    return np.asarray(table[np.arange(n), (table >= 0).argmax(axis=1)], dtype=np.int64)
