@@ -127,7 +127,7 @@ def sharp_interval(
     Example
     -------
     >>> from datetime import date
-    >>> from mtvp_eval.design.rules import DrawRule, Misfit
+    >>> from mtvp_eval.design.rules import Applications, DrawRule, Misfit, Rollover
     >>> rule = DrawRule(Rollover.QUEUE, Misfit.SKIP, "regional plan", date(2023, 2, 24), capped_rounds=1, cap_share=0.5)
     >>> first = np.repeat([1, 2], 10)
     >>> drawn = DrawnRegion(Applications(np.full(20, 100), np.ones(20), 2000), rule, first, np.arange(20))
@@ -204,7 +204,7 @@ def replay_estimator(
     Example
     -------
     >>> from datetime import date
-    >>> from mtvp_eval.design.rules import DrawRule, Misfit
+    >>> from mtvp_eval.design.rules import Applications, DrawRule, Misfit, Rollover
     >>> rule = DrawRule(Rollover.QUEUE, Misfit.SKIP, "regional plan", date(2023, 2, 24), capped_rounds=1, cap_share=0.5)
     >>> drawn = DrawnRegion(Applications(np.full(4, 100), np.ones(4), 400), rule, np.array([1, 1, 2, 2]), np.arange(4))
     >>> y = np.array([5.0, 7.0, 1.0, 3.0])

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from mtvp_eval.design.staggered import StaggeredDesign
-from mtvp_eval.estimators import stepped_wedge_gee as gee
+from mtvp_eval.estimators.stepped_wedge_gee import WorkingCorrelation, _log_exposure, _solve, stepped_wedge_gee
 from mtvp_eval.estimators.stepped_wedge_rows import wedge_rows
 from tests.reference.published_data import frame, panel, variants
 
@@ -86,11 +86,11 @@ def test_gee_equals_geepack(shared_dir, label, cluster, working, counts):
     p = replace(p, outcomes={**p.outcomes, **more})
     design = StaggeredDesign.from_panel(p)
     outcome, exposure = ("referrals", "list_size") if counts else ("consults_per_1000", None)
-    found = gee.stepped_wedge_gee(p, design, outcome, working=working, exposure=exposure, shape="constant")
+    found = stepped_wedge_gee(p, design, outcome, working=working, exposure=exposure, shape="constant")
     tolerance = 1e-5 if counts else 1e-8
     assert found.estimate[0] == pytest.approx(expected["estimate"][0], rel=tolerance)
     rows = wedge_rows(p, design, outcome, "constant", None, ())
-    offset = gee._log_exposure(p, design, rows, "list_size") if counts else None
-    robust = gee._solve(rows, rows.y, gee.WorkingCorrelation(working), offset).cov_robust
+    offset = _log_exposure(p, design, rows, "list_size") if counts else None
+    robust = _solve(rows, rows.y, WorkingCorrelation(working), offset).cov_robust
     assert np.sqrt(robust[-1, -1]) == pytest.approx(expected["std_error"][0], rel=tolerance)
     assert 1 < found.std_error()[0] / expected["std_error"][0] < 1.2
