@@ -23,6 +23,8 @@ _CONSTANT = {"title": "{}", "weighting_text": "{}", "unit_text": "{}", "ci_text"
 
 _SHORT = 14
 """Rows up to which a table is not broken over two pages."""
+_NARROW = 8
+"""Columns that fit the page in full size; a table of more is set smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +199,9 @@ class ReportTable:
         if self.source:
             notes.append(labels.text("table.source", self.language, source=self.source))
         foot = " ".join(escape(note) for note in notes if note)
-        length = " short" if len(self.frame) <= _SHORT else ""
+        shape = (" short" if len(self.frame) <= _SHORT else "") + (" wide" if len(self.columns) > _NARROW else "")
         return (
-            f'<div class="table{length}"><table><caption>{escape(self.title)}</caption>'
+            f'<div class="table{shape}"><table><caption>{escape(self.title)}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
             + (f'<p class="note">{foot}</p>' if foot else "")
             + "</div>"
