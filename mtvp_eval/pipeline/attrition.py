@@ -57,6 +57,7 @@ def with_leavers(linked: Linked, panel: Panel) -> Panel:
         cluster=np.concatenate([panel.cluster, added.cluster]),
         baseline={name: np.concatenate([x, added.baseline[name]]) for name, x in panel.baseline.items()},
         entry=np.concatenate([panel.entry, added.entry]),
+        ended=None,  # bounds are on the effect of winning, whenever a practice stopped
     )
 
 

@@ -99,7 +99,7 @@ def test_counts_take_an_exposure(tmp_path, exposure):
         ({"unit": "absent", "entry": "absent"}, ["unit is required", "entry is required"]),
         ({"estimands": ["overal"], "level": 2}, ["did you mean overall", "level must lie"]),
         ({"comparison": "never"}, ["comparison is never"]),
-        ({"data": "table.sav"}, ["CSV, XLSX or Parquet"]),
+        ({"data": "table.sav"}, ["CSV, CSV.GZ, XLSX or Parquet"]),
         ({"data": "tables.csv"}, ["There is no file tables.csv"]),
         ({"estimator": "stacked", "estimands": ["event_study"], "covariates": ["x"]}, ["takes no covariates"]),
         ({"comparison": "never_enrolled"}, ["cannot compare with the never-enrolled only"]),
