@@ -14,8 +14,7 @@ FILE = "pj_officer_level_balanced.csv.gz"
 @pytest.mark.shared
 def test_the_tutorial_repeats(shared_dir: Path, tmp_path: Path) -> None:
     source = shared_dir / "data" / "published" / FILE
-    if not source.is_file():
-        pytest.skip(f"{FILE} is not there")
+    assert source.is_file(), f"{FILE} is missing from the data beside the project"
     (tmp_path / "raw" / "police").mkdir(parents=True)
     (tmp_path / "raw" / "police" / FILE).symlink_to(source)
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "--nbval", "--nbval-current-env"]

@@ -24,8 +24,7 @@ AVERAGES = {"units and periods": "simple", "cohorts": "cohort", "calendar period
 @pytest.fixture(scope="module")
 def rollout(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Rollout:
     source = shared_dir / "data" / "published" / FILE
-    if not source.is_file():
-        pytest.skip(f"{FILE} is not there")
+    assert source.is_file(), f"{FILE} is missing from the data beside the project"
     root = tmp_path_factory.mktemp("project")
     (root / "raw").mkdir()
     (root / "raw" / FILE).symlink_to(source)

@@ -13,6 +13,10 @@ from mtvp_eval.estimators.aggregation import aggregate
 from mtvp_eval.estimators.saturated import saturated_cells
 from mtvp_eval.estimators.sun_abraham import against_last
 
+ROUNDING = 1e-13
+"""Of the largest entry: the same sums in another order; seen 7e-16."""
+SOLVED = 1e-12
+"""Of the largest entry: a closed form against a solved regression; seen 2e-14."""
 METHODS = (callaway_santanna, sun_abraham, imputation, two_stage, etwfe)
 
 
@@ -25,6 +29,12 @@ def panel(gaps: float, n: int = 60, T: int = 7, *, everybody: bool = False) -> P
         np.arange(n).astype(object), tuple("1234567"), np.arange(1, T + 1), {"y": y}, rng.uniform(1, 3, n),
         baseline={"x": rng.normal(size=n)}, entry=entry,
     )  # fmt: skip
+
+
+def close(found: np.ndarray, expected: np.ndarray, share: float) -> bool:
+    """Whether no entry is off by more than a share of the largest, which is far from zero."""
+    largest = np.abs(expected).max()
+    return largest > 0.01 and np.abs(found - expected).max() <= share * largest
 
 
 @pytest.mark.parametrize("weighting", list(Weighting))
@@ -45,9 +55,9 @@ def test_averages_at_once_equal_averages_of_cells(method, gaps, covariates, weig
     found = method(data, design, "y", covariates=covariates, weighting=weighting, estimands=asked)
     assert found.index == expected.index
     assert found.no_error == expected.no_error
-    np.testing.assert_allclose(found.estimate, expected.estimate, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found.influence, expected.influence, rtol=0, atol=1e-10)
-    np.testing.assert_allclose(found.covariance(), expected.covariance(), rtol=1e-10, atol=1e-14)
+    assert close(found.estimate, expected.estimate, ROUNDING)
+    assert close(found.influence, expected.influence, ROUNDING)
+    assert close(found.covariance(), expected.covariance(), ROUNDING)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -72,8 +82,8 @@ def test_sun_abraham_in_closed_form_equals_the_regression(everybody, weighting):
     assert found.index == expected.index
     assert found.regression == expected.regression
     assert found.no_error == expected.no_error
-    np.testing.assert_allclose(found.estimate, expected.estimate, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found.influence, expected.influence, rtol=0, atol=1e-10)
+    assert close(found.estimate, expected.estimate, SOLVED)
+    assert close(found.influence, expected.influence, SOLVED)
 
 
 @pytest.mark.parametrize("comparison", list(Comparison))

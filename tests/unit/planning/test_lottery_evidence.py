@@ -1,6 +1,7 @@
 """The evidence of the notebook, with few lotteries: the shape, and what must show even then."""
 
 import numpy as np
+import pytest
 
 from mtvp_eval.planning.lottery_evidence import (
     EIGHT,
@@ -37,5 +38,17 @@ def test_the_note_stands_beside_what_was_simulated() -> None:
     rates = estimator_rates(20, 3, 2, seed=1)
     beside = against_note(rates, 3, 2)
     assert len(beside) == 4 * len(NOTED)
-    gap = (beside["here"] - beside["in the note"]) / beside["error of the difference"]
-    assert np.allclose(gap, beside["difference in errors"], atol=0.02)
+    # Of 6 regional estimates here and 80,000 in the note; the spread of the note's populations adds .003.
+    row = beside.loc[("Callaway-Sant'Anna, base g-1", "coverage")]
+    error = np.hypot(np.sqrt(0.93 * 0.07 * (1 / 6 + 1 / 80_000)), 0.003)
+    here = rates.loc["Callaway-Sant'Anna, base g-1", "coverage"]
+    rounded = 0.0005  # the table has three decimals
+    assert row["in the note"] == 0.93
+    assert row["error of the difference"] == pytest.approx(error, abs=rounded)
+    assert row["difference in errors"] == pytest.approx((here - 0.93) / error, abs=rounded)
+    # Of 2 pooled estimates here and 2,000 in the note, in standard errors of 1.
+    row = beside.loc[("Callaway-Sant'Anna, base g-1", "bias, pooled")]
+    error = np.hypot(np.sqrt(1 / 2 + 1 / 2000), 0.1)
+    here = rates.loc["Callaway-Sant'Anna, base g-1", "bias, pooled"]
+    assert row["in the note"] == -1.18
+    assert row["difference in errors"] == pytest.approx((here + 1.18) / error, abs=rounded)

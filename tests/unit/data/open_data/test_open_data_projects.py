@@ -69,7 +69,8 @@ def test_exposure_is_a_share_of_person_years():
     draws = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.5, 0.25, 1.0]])
     found = exposed_share(years, (2000, 3000), insured, draws)
     by_hand = [5 * 2000 + 12 * 2000 / 2, 12 * 3000 + 12 * 3000, 8.5 * 2250 + 12 * 2250]
-    np.testing.assert_allclose(found, np.array(by_hand) / 630_000, rtol=1e-14)  # rounding
+    # Three products and a sum: a few roundings of 1e-16.
+    np.testing.assert_allclose(found, np.array(by_hand) / 630_000, rtol=1e-14)
     crowded = exposed_share(years[:1], (2000, 3000), np.array([20_000.0]), draws)
     assert crowded.tolist() == [0.5, 1.0, 0.95625]  # never more than all insured
 
