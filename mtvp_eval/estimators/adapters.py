@@ -19,8 +19,6 @@ from mtvp_eval.estimators.aggregation import aggregate
 from mtvp_eval.estimators.callaway_santanna import callaway_santanna, supported_cells
 from mtvp_eval.estimators.doubly_robust import Adjustment
 from mtvp_eval.estimators.lottery import lottery
-from mtvp_eval.estimators.lottery_default import lottery_default
-from mtvp_eval.estimators.lottery_efficient import lottery_efficient
 from mtvp_eval.estimators.lottery_weighted import lottery_weighted
 from mtvp_eval.estimators.method import AnyDesign, Averages, Choices, Found, Supported, drawn_of, staggered_of
 from mtvp_eval.estimators.results import EffectEstimates
@@ -84,16 +82,6 @@ def adjusted_averages(function: Callable[..., Any]) -> Averages:
         return found
 
     return Averages(_drawn_cells, estimate, _universal, drawn_of)
-
-
-def default_averages() -> Averages:
-    """Return the lottery's default estimator, before it is recentred by replay."""
-    return adjusted_averages(lottery_default)
-
-
-def efficient_averages() -> Averages:
-    """Return Roth and Sant'Anna's estimator."""
-    return adjusted_averages(lottery_efficient)
 
 
 def _drawn_cells(design: AnyDesign, _: Choices) -> tuple[Cell, ...]:

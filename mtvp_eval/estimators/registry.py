@@ -13,9 +13,8 @@ from mtvp_eval.design.staggered import BasePeriod, Cell, Comparison, StaggeredDe
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.adapters import (
+    adjusted_averages,
     callaway_averages,
-    default_averages,
-    efficient_averages,
     entries_of,
     lottery_averages,
     regression_averages,
@@ -28,6 +27,8 @@ from mtvp_eval.estimators.etwfe import etwfe, saturated_set
 from mtvp_eval.estimators.etwfe_poisson import etwfe_poisson
 from mtvp_eval.estimators.imputation import enrolled_cells, imputation
 from mtvp_eval.estimators.local_projections import local_projections
+from mtvp_eval.estimators.lottery_default import lottery_default
+from mtvp_eval.estimators.lottery_efficient import lottery_efficient
 from mtvp_eval.estimators.method import AnyDesign, Averages, Choices, Found, Method, Supported, declared, staggered_of
 from mtvp_eval.estimators.poisson_fe import poisson_fe
 from mtvp_eval.estimators.results import EffectEstimates
@@ -302,7 +303,7 @@ METHODS: Mapping[str, Method] = {
         "Roth & Sant'Anna (2023), fixed share", lottery_averages(), refuses=_DRAW, options=frozenset({"beta"})
     ),
     "lottery_default": Method(
-        "Roth & Sant'Anna (2023), shares of three differences", default_averages(), refuses=_DRAW,
+        "Roth & Sant'Anna (2023), shares of three differences", adjusted_averages(lottery_default), refuses=_DRAW,
         options=frozenset({"beta"}),
     ),
     "lottery_weighted": Method(
@@ -310,7 +311,7 @@ METHODS: Mapping[str, Method] = {
         refuses={**_DRAW, "undrawn": "units are weighted by their chances of entry under it; use lottery"},
     ),
     "lottery_efficient": Method(
-        "Roth & Sant'Anna (2023)", efficient_averages(),
+        "Roth & Sant'Anna (2023)", adjusted_averages(lottery_efficient),
         refuses={**_DRAW, "gaps": "it compares levels; restrict the panel to complete units, or use lottery"},
         options=frozenset({"beta", "adjustment"}),
     ),

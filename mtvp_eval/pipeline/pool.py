@@ -10,7 +10,6 @@ import numpy as np
 
 from mtvp_eval.config import config_path
 from mtvp_eval.dictionary.load import load_dictionary
-from mtvp_eval.dictionary.schema import Outcome
 from mtvp_eval.errors import CommandError
 from mtvp_eval.inference.regions import PooledRegions, pool_regions
 from mtvp_eval.pipeline.pool_reading import NO_REGIONS, POOLED, Brought, read_regions
@@ -132,7 +131,7 @@ def pooled_inputs(names: Sequence[str] | str) -> PooledInputs:
         simulated=all(r.simulated for r in regions),
         level=level,
         primary_outcome=primary,
-        outcomes=tuple(_info(known[name]) for name in dict.fromkeys([primary, *outcomes])),
+        outcomes=tuple(OutcomeInfo.of(known[name]) for name in dict.fromkeys([primary, *outcomes])),
         frames={
             "pooled": _frame("pooled", means),
             "regions": _frame("regions", own),
@@ -182,12 +181,3 @@ def _frame(name: str, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(list(rows), columns=list(FRAMES[name]))
-
-
-def _info(outcome: Outcome) -> OutcomeInfo:
-    return OutcomeInfo(
-        outcome.name,
-        {"nl": outcome.title_nl, "en": outcome.title_en},
-        {"nl": outcome.unit_nl, "en": outcome.unit_en},
-        outcome.direction,
-    )

@@ -14,7 +14,7 @@ from mtvp_eval.config import EvaluationConfig, config_path
 from mtvp_eval.data.extracts import read_extracts
 from mtvp_eval.data.link import LinkChoices, Linked, link
 from mtvp_eval.dictionary.load import load_dictionary, load_programme
-from mtvp_eval.dictionary.schema import Dictionary, Outcome, Programme
+from mtvp_eval.dictionary.schema import Dictionary, Programme
 from mtvp_eval.errors import DesignError, MtvpError
 from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.pipeline.evaluate import data_folder, refuse_unknown_outcomes
@@ -76,7 +76,7 @@ def power_inputs(region: str, data: Path | None = None) -> PowerInputs:
     return PowerInputs(
         region=region,
         simulated=config.simulated,
-        outcomes=tuple(_info(outcome) for outcome in known),
+        outcomes=tuple(OutcomeInfo.of(outcome) for outcome in known),
         frame=frame[frame["outcome"].isin(asked)].reset_index(drop=True),
         level=config.estimation.level,
         choices=PowerChoices(config.estimation.level).power,
@@ -174,12 +174,3 @@ def _level(y: FloatArray, weight: FloatArray) -> float:
     last = y[:, -4:]
     seen = np.isfinite(last)
     return float((np.where(seen, last, 0.0) * weight[:, None]).sum() / max((seen * weight[:, None]).sum(), 1e-300))
-
-
-def _info(outcome: Outcome) -> OutcomeInfo:
-    return OutcomeInfo(
-        outcome.name,
-        {"nl": outcome.title_nl, "en": outcome.title_en},
-        {"nl": outcome.unit_nl, "en": outcome.unit_en},
-        outcome.direction,
-    )

@@ -126,16 +126,7 @@ def _outcomes(evaluation: Evaluation) -> tuple[OutcomeInfo, ...]:
         level = None
         if values is not None and np.isfinite(values[:, before]).any():
             level = float(np.nanmean(values[:, before][:, -4:]))
-        infos.append(
-            OutcomeInfo(
-                name,
-                {"nl": outcome.title_nl, "en": outcome.title_en},
-                {"nl": outcome.unit_nl, "en": outcome.unit_en},
-                outcome.direction,
-                _DECIMALS[outcome.kind],
-                level,
-            )
-        )
+        infos.append(OutcomeInfo.of(outcome, _DECIMALS[outcome.kind], level))
     return tuple(infos)
 
 

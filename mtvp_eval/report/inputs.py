@@ -13,6 +13,7 @@ from mtvp_eval.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mtvp_eval.dictionary.schema import Outcome
     from mtvp_eval.report.table import ReportTable
 
 Texts = Mapping[str, str]
@@ -127,6 +128,14 @@ class OutcomeInfo:
     decimals: int = 2
     baseline: float | None = None
 
+    @classmethod
+    def of(cls, outcome: Outcome, decimals: int = 2, baseline: float | None = None) -> OutcomeInfo:
+        """Return the words that the dictionary has for an outcome."""
+        title = {"nl": outcome.title_nl, "en": outcome.title_en}
+        return cls(
+            outcome.name, title, {"nl": outcome.unit_nl, "en": outcome.unit_en}, outcome.direction, decimals, baseline
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Priced:
@@ -170,7 +179,7 @@ class InsurerPage:
     placebo_period: str = ""
 
     def __post_init__(self) -> None:
-        _require_columns(self, PAGE_FRAMES)
+        require_columns(_held(self, PAGE_FRAMES), PAGE_FRAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +214,7 @@ class MoneyInputs:
     result: NetBenefit | None = None
 
     def __post_init__(self) -> None:
-        _require_columns(self, MONEY_FRAMES)
+        require_columns(_held(self, MONEY_FRAMES), MONEY_FRAMES)
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -268,7 +277,8 @@ class ReportInputs:
     checklist: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
-        _require_columns(self, FRAMES | SENSITIVITY_FRAMES)
+        wanted = FRAMES | SENSITIVITY_FRAMES
+        require_columns(_held(self, wanted), wanted)
         known = {outcome.id for outcome in self.outcomes}
         named = {self.primary_outcome, *self.effects["outcome"], *self.trends["outcome"]}
         if named - known:
@@ -295,11 +305,16 @@ class ReportInputs:
         return next(outcome for outcome in self.outcomes if outcome.id == id_)
 
 
-def _require_columns(record: object, frames: Mapping[str, tuple[str, ...]]) -> None:
+def _held(record: object, frames: Mapping[str, tuple[str, ...]]) -> dict[str, pd.DataFrame]:
+    return {name: getattr(record, name) for name in frames}
+
+
+def require_columns(held: Mapping[str, pd.DataFrame], frames: Mapping[str, tuple[str, ...]]) -> None:
+    """Raise ``DataError`` if a frame, or a column of one, is missing; all that lack are named."""
     lacking = [
-        f"{name}: {', '.join(c for c in columns if c not in getattr(record, name).columns)}"
+        f"{name}: {', '.join(c for c in columns if name not in held or c not in held[name].columns)}"
         for name, columns in frames.items()
-        if not set(columns) <= set(getattr(record, name).columns)
+        if name not in held or not set(columns) <= set(held[name].columns)
     ]
     if lacking:
         raise DataError("The report cannot be made; columns are missing: " + "; ".join(lacking) + ".")

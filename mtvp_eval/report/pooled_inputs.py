@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtvp_eval.costbenefit.net_benefit import NetBenefit
-from mtvp_eval.errors import DataError
-from mtvp_eval.report.inputs import OutcomeInfo, Priced
+from mtvp_eval.report.inputs import OutcomeInfo, Priced, require_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,13 +49,7 @@ class PooledInputs:
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        lacking = [
-            f"{name}: {', '.join(c for c in columns if name not in self.frames or c not in self.frames[name])}"
-            for name, columns in FRAMES.items()
-            if name not in self.frames or not set(columns) <= set(self.frames[name].columns)
-        ]
-        if lacking:
-            raise DataError("The page cannot be made; columns are missing: " + "; ".join(lacking) + ".")
+        require_columns(self.frames, FRAMES)
 
     @property
     def priced(self) -> Priced | None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mtvp_eval.costbenefit.net_benefit import NetBenefit
-from mtvp_eval.errors import DataError
-from mtvp_eval.report.inputs import Priced
+from mtvp_eval.report.inputs import Priced, require_columns
 from mtvp_eval.report.labels import term
 
 if TYPE_CHECKING:
@@ -97,13 +96,7 @@ class OpenDataInputs:
     simulated: bool = False
 
     def __post_init__(self) -> None:
-        lacking = [
-            f"{name}: {', '.join(c for c in columns if name not in self.frames or c not in self.frames[name].columns)}"
-            for name, columns in FRAMES.items()
-            if name not in self.frames or not set(columns) <= set(self.frames[name].columns)
-        ]
-        if lacking:
-            raise DataError("The open-data report cannot be made; columns are missing: " + "; ".join(lacking) + ".")
+        require_columns(self.frames, FRAMES)
 
     @property
     def result(self) -> NetBenefit | None:
