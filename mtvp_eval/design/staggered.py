@@ -127,6 +127,11 @@ class StaggeredDesign:
         _refuse(self.unit_ids, entry, clock, size, self.anticipation)
         entry = np.where(entry > clock[-1], NEVER, entry)
         cohorts, index, count = np.unique(entry, return_inverse=True, return_counts=True)
+        if not len(cohorts):
+            raise DesignError(
+                f"All {self.always_enrolled} units are enrolled from the first period on, so nobody is seen before "
+                "entry. Supply earlier periods, or check that entries and periods are written in the same way."
+            )
         if len(cohorts) < 2:
             raise DesignError(
                 f"All {len(entry)} units share one entry, so nobody is left to compare with. "

@@ -97,6 +97,11 @@ def test_unusable_designs_are_refused(entry, settings, words):
         design(entry, **settings)
 
 
+def test_a_panel_in_which_all_were_enrolled_from_the_start_is_refused_with_their_number():
+    with pytest.raises(DesignError, match=r"All 3 units are enrolled from the first period on"):
+        StaggeredDesign.from_panel(panel([1, 0, 1]))
+
+
 def test_rows_in_finds_units_by_identifier_and_counts_the_missing():
     d = design([3, 4])
     assert d.rows_in(np.array(["x", "p1", "p0"], dtype=object)).tolist() == [2, 1]
