@@ -19,7 +19,7 @@ from mtvp_eval.report import (
 from mtvp_eval.report.catalogue import OF_MONEY, report_table
 from mtvp_eval.report.figure import ReportFigure
 from mtvp_eval.report.inputs import ReportInputs
-from mtvp_eval.report.labels import text
+from mtvp_eval.report.labels import MINUS, text
 from mtvp_eval.report.table import ReportTable
 from mtvp_eval.report.tables.layout import percent
 
@@ -52,6 +52,7 @@ SENTENCES = {
 }
 
 
+_JOINER = "\N{WORD JOINER}"
 _TABLE_OF = {"forest": "headline", "event_studies": "event_study", "estimators": "robustness"}
 
 
@@ -71,9 +72,16 @@ class Prose:
     def _repr_html_(self) -> str:
         role = f' class="{self.role}"' if self.role else ""
         if self.element == "ul":
-            return f"<ul{role}>{''.join(f'<li>{escape(line)}</li>' for line in self.lines)}</ul>" if self.lines else ""
+            return (
+                f"<ul{role}>{''.join(f'<li>{_unbroken(line)}</li>' for line in self.lines)}</ul>" if self.lines else ""
+            )
         anchor = f' id="{self.anchor}"' if self.anchor else ""
-        return "".join(f"<{self.element}{role}{anchor}>{escape(line)}</{self.element}>" for line in self.lines)
+        return "".join(f"<{self.element}{role}{anchor}>{_unbroken(line)}</{self.element}>" for line in self.lines)
+
+
+def _unbroken(line: str) -> str:
+    """Return a sentence for a page; a line never ends between a minus and its amount in euros."""
+    return escape(line).replace(f"{MINUS}€", f"{MINUS}{_JOINER}€")
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,8 @@ def store_outputs(executed: Path, template: Path) -> None:
     del notebook.metadata["papermill"]
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"
+        for when_it_ran in ("papermill", "execution"):
+            cell.metadata.pop(when_it_ran, None)
     for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), start=1):
         cell["execution_count"] = count
         for output in cell.outputs:

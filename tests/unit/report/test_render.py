@@ -128,6 +128,15 @@ def test_a_report_is_published_whole_and_again_with_the_same_bytes(templates, tm
     verify(folder, made_inputs())
 
 
+def test_a_stored_notebook_says_nothing_of_when_it_ran(tmp_path):
+    run = {"papermill": {"duration": 0.1}, "execution": {"iopub.status.idle": "2026-01-01T00:00:00Z"}, "tags": []}
+    cells = [nbformat.v4.new_markdown_cell("Read me.", metadata=run), nbformat.v4.new_code_cell("1", metadata=run)]
+    executed, template = tmp_path / "executed.ipynb", tmp_path / "template.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"papermill": {}}), executed)
+    store_outputs(executed, template)
+    assert [cell.metadata for cell in nbformat.read(template, as_version=4).cells] == [{"tags": []}] * 2
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("inputs", "error"),

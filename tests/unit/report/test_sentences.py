@@ -7,7 +7,7 @@ import pytest
 from mtvp_eval.planning.power import POWER, RAMP_QUARTERS
 from mtvp_eval.report import sentences
 from mtvp_eval.report.labels import text
-from mtvp_eval.report.page import SENTENCES, Page
+from mtvp_eval.report.page import SENTENCES, Page, Prose
 from tests.unit.report.made_region import made_inputs, made_money
 
 
@@ -103,3 +103,12 @@ def test_what_is_detectable_is_said_with_the_chance_and_build_up_it_was_computed
     said = text("sentence.detectable_columns", language)
     assert f"{POWER:.0%}" in said
     assert f" {RAMP_QUARTERS} " in said
+
+
+def test_a_line_never_ends_between_a_minus_and_its_euros():
+    prose = Prose(("interval −€ 79,70 to € 48,04", "and −€ 2"), "ul")
+    assert (
+        prose._repr_html_()
+        == "<ul><li>interval −\N{WORD JOINER}€ 79,70 to € 48,04</li><li>and −\N{WORD JOINER}€ 2</li></ul>"
+    )
+    assert repr(prose) == "interval −€ 79,70 to € 48,04\nand −€ 2"
