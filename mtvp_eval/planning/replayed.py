@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mtvp_eval.arrays import BoolArray, FloatArray, IntArray
 from mtvp_eval.inference.contrasts import ContrastPlan
@@ -59,10 +60,13 @@ def replayed_effects(
     >>> seen.estimate.tolist(), seen.variance.tolist(), seen.df.tolist(), seen.dose.tolist()
     ([[4.0]], [[2.0]], [[2.0]], [[0.2]])
     """
-    parts = list(_batches(len(cohorts), cohorts.shape[1] * len(numbers) * len(plan.names)))
-    found = [_batch(numbers, cohorts[part], block, weight, plan, dose) for part in parts]
-    columns = (np.concatenate([getattr(f, name) for f in found]) for name in ReplayedEffects.__slots__)
-    return ReplayedEffects(*columns)
+    _, of_block = np.unique(block, return_inverse=True)
+    columns = _Columns.of(numbers, weight)
+    rounds = int(max(cohorts.max(), plan.after.max() + 1)) + 1  # 0, compares nowhere, is one of them
+    strata = (int(of_block.max()) + 1) * rounds
+    parts = _batches(len(cohorts), cohorts.shape[1] + strata * max(columns.pair.size, len(numbers) * len(plan.names)))
+    found = [_batch(columns, cohorts[part].astype(np.int8), of_block, rounds, plan, dose) for part in parts]
+    return ReplayedEffects(*(np.concatenate([getattr(f, name) for f in found]) for name in ReplayedEffects.__slots__))
 
 
 def _batches(draws: int, cells: int) -> Iterator[slice]:
@@ -72,37 +76,63 @@ def _batches(draws: int, cells: int) -> Iterator[slice]:
         yield slice(first, first + step)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Columns:
+    """What is summed over the units of a stratum, the same in every replay; C cells, m columns, P pairs of columns.
+
+    A unit counts in an estimand as a linear combination of its m columns, so the squares it adds to the variance are
+    one of their products: with those summed by matrix products, no replay is worked on by itself.
+    """
+
+    summed: FloatArray  # (n, m + C + P) the m columns, which cells are observed, and the products of two columns
+    weights: IntArray  # (C,) which column holds a cell's weights: one column for cells observed in the same units
+    first: int  # column of the first cell's weighted numbers; those of the other cells follow
+    pair: IntArray  # (m, m) which product each two columns have
+
+    @classmethod
+    def of(cls, numbers: FloatArray, weight: FloatArray) -> _Columns:
+        seen = np.isfinite(numbers).T  # (n, C)
+        masks = [column.tobytes() for column in seen.T]
+        place = {mask: p for p, mask in enumerate(dict.fromkeys(masks))}
+        patterns = seen[:, [masks.index(mask) for mask in place]]
+        weighted = weight[:, None] * np.where(seen, numbers.T, 0.0)
+        columns = np.column_stack([weight[:, None] * patterns, weighted])
+        i, j = np.triu_indices(columns.shape[1])
+        pair = np.zeros((columns.shape[1],) * 2, dtype=np.int64)
+        pair[i, j] = pair[j, i] = np.arange(len(i))
+        summed = np.column_stack([columns, seen, columns[:, i] * columns[:, j]])
+        return cls(summed, np.array([place[mask] for mask in masks]), len(place), pair)
+
+
 def _batch(
-    numbers: FloatArray, cohorts: IntArray, block: IntArray, weight: FloatArray, plan: ContrastPlan, dose: FloatArray
+    columns: _Columns, cohorts: NDArray[np.int8], of_block: IntArray, rounds: int, plan: ContrastPlan, dose: FloatArray
 ) -> ReplayedEffects:
-    labels, of_block = np.unique(block, return_inverse=True)
-    rounds = int(max(cohorts.max(), plan.after.max() + 1)) + 1
-    B, n, S = len(cohorts), cohorts.shape[1], len(labels) * rounds
-    stratum = of_block[None] * rounds + cohorts  # (B, n)
-    seen = np.isfinite(numbers).T  # (n, C)
-    f, w = np.where(seen, numbers.T, 0.0), weight[:, None] * seen
-    member = np.zeros((B, S, n))
-    np.put_along_axis(member, stratum[:, None, :], 1.0, axis=1)
-    total = member @ w  # (B, S, C)
-    count = member @ seen.astype(np.float64)
-    mean = (member @ (w * f)) / np.where(total > 0, total, 1.0)
-    units = member.sum(axis=2)  # (B, S)
-    scale = units / np.maximum(units - 1.0, 1.0)
-    K = len(plan.names)
-    estimate, variance, df, doses = (np.full((B, K), np.nan) for _ in range(4))
-    for k in range(K):
-        a, mean_dose, good = coefficients(total, count, plan, k, rounds, dose)
-        per_unit = a / np.where(total > 0, total, 1.0)
-        rows = np.arange(B)[:, None]
-        u = (per_unit[rows, stratum] * w * (f - mean[rows, stratum])).sum(axis=2)  # (B, n)
-        v = (member @ (u**2)[..., None])[..., 0] * scale
-        spread = v.sum(axis=1)
-        below = (v**2 / np.maximum(units - 1.0, 1.0)).sum(axis=1)
-        estimate[good, k] = (a * mean).sum(axis=(1, 2))[good]
-        variance[good, k] = spread[good]
-        df[good, k] = (spread**2 / np.where(below > 0, below, np.nan))[good]
-        doses[good, k] = mean_dose[good]
-    return ReplayedEffects(estimate, variance, df, doses)
+    blocks = int(of_block.max()) + 1
+    B, C, m = len(cohorts), len(dose), len(columns.pair)
+    sums = np.empty((B, blocks * rounds, columns.summed.shape[1]))
+    units = np.empty((B, blocks * rounds))
+    for b in range(blocks):
+        own, summed = cohorts[:, of_block == b], columns.summed[of_block == b]
+        for h in range(rounds):
+            member = (own == h).astype(np.float64)
+            sums[:, b * rounds + h], units[:, b * rounds + h] = member @ summed, member.sum(axis=1)
+    total, count = sums[..., columns.weights], sums[..., m : m + C]
+    divisor = np.where(total > 0, total, 1.0)
+    mean = sums[..., columns.first : columns.first + C] / divisor
+    found = [coefficients(total, count, plan, k, rounds, dose) for k in range(len(plan.names))]
+    a, doses, good = (np.stack(part, axis=-1) for part in zip(*found, strict=True))  # (B, S, C, K), (B, K), (B, K)
+    # Unit i of stratum h adds sum_c per_unit_c w_ic (f_ic - mean_c).
+    per_unit = a / divisor[..., None]
+    worth = np.zeros((*a.shape[:2], m, a.shape[3]))
+    for c, column in enumerate(columns.weights):
+        worth[:, :, column] -= per_unit[:, :, c] * mean[:, :, c, None]
+    worth[:, :, columns.first :] = per_unit
+    v = np.einsum("bsik,bsik->bsk", worth, sums[..., m + C :][..., columns.pair] @ worth)
+    v = np.maximum(v, 0.0) * (units / np.maximum(units - 1.0, 1.0))[..., None]
+    spread, below = v.sum(axis=1), (v**2 / np.maximum(units - 1.0, 1.0)[..., None]).sum(axis=1)
+    df = spread**2 / np.where(below > 0, below, np.nan)
+    estimate = np.einsum("bsck,bsc->bk", a, mean)
+    return ReplayedEffects(*(np.where(good, array, np.nan) for array in (estimate, spread, df, doses)))
 
 
 def coefficients(
