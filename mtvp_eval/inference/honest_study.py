@@ -57,25 +57,26 @@ class HonestStudy:
             If entries of several outcomes or weightings are mixed, there is no universal base, or fewer than two
             coefficients stand before it.
         """
-        study = {
+        every = {
             k.event_time: j
             for j, k in enumerate(effects.index)
             if k.estimand == "event_study" and k.event_time is not None
-            if (first is None or k.event_time >= first) and (last is None or k.event_time <= last)
         }
+        study = {e: j for e, j in every.items() if (first is None or e >= first) and (last is None or e <= last)}
         kinds = {(effects.index[j].outcome, effects.index[j].weighting) for j in study.values()}
         entries = sum(k.estimand == "event_study" for k in effects.index)
         if len(kinds) != 1 or (first is None and last is None and entries != len(study)):
             raise EstimationError(f"Give the event study of one outcome and weighting; these are {len(kinds)}.")
         times = sorted(study)
-        left_out = sorted(set(range(times[0], times[-1] + 1)) - set(times))
-        if len(left_out) != 1 or left_out[0] >= 0:
+        base = max((e for e in range(min(every), 0) if e not in every), default=None)
+        left_out = {*range(times[0], times[-1] + 1)} - {*times}
+        if base is None or left_out - {base}:
             raise EstimationError(
                 f"{len(left_out)} event times are left out where a universal base leaves out one before entry. "
                 "Estimate with base_period universal; leads from a varying base are one-period differences."
             )
         rows = [study[e] for e in times]
-        p = sum(e < left_out[0] for e in times)
+        p = sum(e < base for e in times)
         notes: tuple[str, ...] = ()
         if effects.n_clusters < FEW_CLUSTERS:
             notes = (

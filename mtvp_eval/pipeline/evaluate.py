@@ -112,7 +112,7 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
     with step("asking what the region brings to many"):
         brings = brought(extracts, linked, panel, drawn, draw, effects.outcomes, config)
     with step("asking how far the conclusions carry"):
-        carry = sensitivity(panel, design, effects.joint, config)
+        carry = sensitivity(panel, design, effects.joint, config, dictionary.breaks)
         chosen = interval_choices(design, effects.joint, None if replay is None else replay.frame, config)
         effects = replace(effects, frame=with_replayed(effects.frame, chosen, config.estimation.estimator))
     with step("pricing effects"):

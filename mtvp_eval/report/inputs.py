@@ -42,7 +42,18 @@ FRAMES: dict[str, tuple[str, ...]] = {
 """Columns of each frame of `ReportInputs`; more columns are allowed and ignored."""
 
 SENSITIVITY_FRAMES: dict[str, tuple[str, ...]] = {
-    "trend_sensitivity": ("outcome", "estimand", "restriction", "mbar", "low", "high", "open_end", "breakdown"),
+    "trend_sensitivity": (
+        "outcome",
+        "window",
+        "quarters",
+        "estimand",
+        "restriction",
+        "mbar",
+        "low",
+        "high",
+        "open_end",
+        "breakdown",
+    ),
     "multiplicity": ("outcome", "estimand", "p", "p_adjusted", "family", "adjustment"),
     "intervals": (
         *("outcome", "estimand", "weighting", "treated", "comparison", "recommended", "used", "wild_low", "wild_high"),

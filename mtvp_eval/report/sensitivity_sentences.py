@@ -13,7 +13,8 @@ def trend_sensitivity(inputs: ReportInputs, language: str) -> tuple[str, ...]:
     if inputs.sensitivity_refused:
         return (text("sentence.trends_refused", language, reason=inputs.sensitivity_refused),)
     frame = inputs.trend_sensitivity
-    frame = frame[frame["restriction"] == "relative_magnitudes"].drop_duplicates("estimand")
+    frame = frame[frame["restriction"] == "relative_magnitudes"].drop_duplicates(["window", "estimand"])
+    full, frame = frame[frame["window"] == "full"], frame[frame["window"] == "clear"]
     outcome = inputs.outcome(inputs.primary_outcome).title[language]
     said = []
     for target, at in zip(frame["estimand"], frame["breakdown"].astype(float), strict=True):
@@ -24,6 +25,13 @@ def trend_sensitivity(inputs: ReportInputs, language: str) -> tuple[str, ...]:
                 bound=number(at, language, 2),
             )
         )  # fmt: skip
+    if not full.empty:
+        values = "; ".join(
+            f"{term('target', str(target), language)} {number(float(at), language, 2)}"
+            for target, at in zip(full["estimand"], full["breakdown"], strict=True)
+        )
+        counted, every = int(frame["quarters"].iloc[0]), int(full["quarters"].iloc[0])
+        said.append(text("sentence.trends_window", language, n=counted, all=every, values=values))
     if inputs.few_clusters:
         said.append(text("sentence.trends_few", language, n=inputs.few_clusters))
     return tuple(said)

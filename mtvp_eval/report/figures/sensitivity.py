@@ -20,8 +20,9 @@ _COLOURS = {"first": QUIET, "mean": ACCENT}
 
 
 def trend_sensitivity(table: ReportTable, outcome: str, level: str) -> ReportFigure:
-    """Draw the intervals against the bound, one panel a restriction, one colour an effect."""
-    frame, language = table.frame, table.language
+    """Draw the window's intervals against the bound, one panel a restriction, one colour an effect."""
+    language = table.language
+    frame = table.frame[table.frame["window"] == "clear"]
     restrictions = list(dict.fromkeys(frame["restriction"]))
     with canvas(1, len(restrictions), height=3.0, sharey=True) as (figure, axes):
         for ax, restriction in zip(axes[0], restrictions, strict=True):

@@ -30,6 +30,7 @@ def trend_sensitivity(inputs: ReportInputs, language: str) -> ReportTable:
     )
     columns = (
         Column("target", text("column.target", language)),
+        column("quarters", language, "number"),
         Column("restricted", text("column.restriction", language)),
         column("mbar", language, "number", decimals=2),
         Column(
@@ -38,7 +39,7 @@ def trend_sensitivity(inputs: ReportInputs, language: str) -> ReportTable:
         ),
         column("breakdown", language, "number", decimals=2, tolerance=_SEARCHED),
     )  # fmt: skip
-    return table("trend_sensitivity", frame, columns, ("estimand", "restriction", "mbar"), language)
+    return table("trend_sensitivity", frame, columns, ("window", "estimand", "restriction", "mbar"), language)
 
 
 def multiplicity(inputs: ReportInputs, language: str) -> ReportTable:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mtvp_eval.inference.honest_study import FEW_CLUSTERS
+from mtvp_eval.report.inputs import SENSITIVITY_FRAMES
 from mtvp_eval.report.page import Page
 from mtvp_eval.report.sensitivity_sentences import trend_sensitivity
 from tests.unit.report.made_region import made_inputs
@@ -16,13 +17,12 @@ OUTCOME = "referrals_per_1000"
 
 def trends(first_breakdown=0.0, mean_breakdown=1.25):
     rows = [
-        (OUTCOME, target, restriction, m, -9 - m, -3 + 2 * m, False, at)
+        (OUTCOME, "clear", 4, target, restriction, m, -9 - m, -3 + 2 * m, False, at)
         for target, at in (("first", first_breakdown), ("mean", mean_breakdown))
         for restriction in ("relative_magnitudes", "smoothness")
         for m in (0.0, 1.0, 2.0)
     ]
-    columns = ("outcome", "estimand", "restriction", "mbar", "low", "high", "open_end", "breakdown")
-    return pd.DataFrame(rows, columns=list(columns))
+    return pd.DataFrame(rows, columns=list(SENSITIVITY_FRAMES["trend_sensitivity"]))
 
 
 def families(outcomes):
@@ -42,8 +42,8 @@ def inputs():
 def test_tables_publish_every_number(inputs, language):
     page = Page(inputs, language)
     published = {n.id: n.value for n in page.table("trend_sensitivity").numbers()}
-    assert published["trend_sensitivity/mean.smoothness.2/breakdown"] == 1.25
-    assert published["trend_sensitivity/first.relative_magnitudes.1/low"] == -10
+    assert published["trend_sensitivity/clear.mean.smoothness.2/breakdown"] == 1.25
+    assert published["trend_sensitivity/clear.first.relative_magnitudes.1/low"] == -10
     adjusted = page.table("multiplicity")
     assert adjusted.frame["family"].tolist()[0] == "primary"
     assert len(adjusted.frame) == len(inputs.outcomes)
@@ -68,6 +68,20 @@ def test_breakdown_is_said_in_words(inputs):
     assert "less than 1.25 times" in mean
     always = trend_sensitivity(replace(inputs, trend_sensitivity=trends(np.inf, np.inf)), "nl")
     assert "keert de richting van het effect om" in always[0]
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_quarters_beyond_a_break_stand_beside_the_window_not_in_the_figure(inputs, language):
+    clear = inputs.trend_sensitivity
+    beyond = clear[clear["mbar"] == 1].assign(window="full", quarters=7, breakdown=0.75)
+    both = replace(inputs, trend_sensitivity=pd.concat([clear, beyond], ignore_index=True))
+    page = Page(both, language)
+    assert len(page.table("trend_sensitivity").frame) == len(clear) + len(beyond)
+    assert page.figure("trend_sensitivity").svg == Page(inputs, language).figure("trend_sensitivity").svg
+    said = trend_sensitivity(both, language)
+    assert said[:2] == trend_sensitivity(inputs, language)
+    assert {"4", "7"} <= set(said[2].split())
+    assert said[2].count("0.75" if language == "en" else "0,75") == 2
 
 
 @pytest.mark.parametrize("language", ["en", "nl"])
