@@ -113,8 +113,8 @@ def funding(inputs: ReportInputs, language: str) -> list[str]:
     page = _page(inputs)
     if page is None or page.funding.empty:
         return []
-    rows = page.funding.set_index("scenario")
-    base = rows[rows["group"] == "base"].iloc[0]
+    rows = page.funding.set_index(["group", "scenario"])  # a form of the question's own may bear a known one's name
+    base = rows.loc[("base", "base")]
     claims, net = float(base["claims"]), float(base["gp_practice"])
     change = "fell" if claims < 0 else "rose" if claims > 0 else "same"
     words = {
@@ -131,8 +131,8 @@ def funding(inputs: ReportInputs, language: str) -> list[str]:
         ),
     }
     said = [say("income", language, **words)]
-    if claims != 0.0 and "fixed_revenue" in rows.index:
-        fixed = rows.loc["fixed_revenue"]
+    if claims != 0.0 and ("funding", "fixed_revenue") in rows.index:
+        fixed = rows.loc[("funding", "fixed_revenue")]
         both = {
             name: euro(float(fixed[column]), language, 2, signed=True)
             for name, column in (("practice", "gp_practice"), ("insurer", "insurer"))

@@ -83,6 +83,14 @@ def test_an_own_form_of_payment_keeps_its_name():
     assert "offer" in {n.id.split("/")[1].split(".")[-1] for n in report_table("funding", inputs(), "en").numbers()}
 
 
+def test_an_own_form_that_bears_the_name_of_a_known_one_is_not_taken_for_it():
+    frame = made_page().funding
+    own = frame.assign(scenario=frame["scenario"].replace("offer", "fixed_revenue"))
+    assert said("funding", page={"funding": own}) == said("funding")
+    alone = own[own["group"] != "funding"]
+    assert "fixed revenue" not in said("funding", page={"funding": alone})
+
+
 def test_a_ratio_is_shown_only_where_it_means_something_and_its_set_in_words():
     shown = repr(report_table("plane", inputs(), "en"))
     assert "below −12.00 or above 400.00" in shown
