@@ -63,8 +63,9 @@ def build_flows(ledger: Ledger, effects: PricedEffects, table: PriceTable, scena
             if own
             else scenario.persistence
         )
-        used = 1.0 - share["backfill"]
-        shares.append((path if line.effect else np.ones(n), share["cashable"] * used, share["avoidable"] * used))
+        unfilled = 1.0 - share["backfill"]
+        lasting = path if line.effect else np.ones(n)
+        shares.append((lasting, share["cashable"], share["avoidable"], unfilled * line.kept, unfilled))
         weight.append(_weight(line, effects, scenario, share["uptake"], problems))
         payer = _amounts(line.price_payer, line, effects, prices, scenario, problems)
         resource = line.price_resource
@@ -77,12 +78,14 @@ def build_flows(ledger: Ledger, effects: PricedEffects, table: PriceTable, scena
             else _amounts(resource, line, effects, prices, scenario, problems)
         )
     problems.raise_if_any()
-    persistence, cashable, avoidable = (np.stack(column) for column in zip(*shares, strict=True))
+    persistence, cashable, avoidable, paid, unfilled = (np.stack(column) for column in zip(*shares, strict=True))
     return FlowModel(
         np.stack(weight),
         persistence,
         cashable,
         avoidable,
+        paid,
+        unfilled,
         np.stack(price_payer),
         np.stack(price_resource),
         np.array([PARTIES.index(line.payer) for line in ledger.lines]),

@@ -24,7 +24,7 @@ class InputDraws:
     """Draws of every input that was not estimated.
 
     `price` (S, L) factors on both prices; `scale` (S, G, T) factors on quantities by `group` (L,); `cash` and `avoid`
-    (S, L, T) shares that replace those of the ledger.
+    (S, L, T) shares that replace the ledger's cashable and avoidable ones.
     """
 
     price: FloatArray
@@ -145,7 +145,8 @@ def evaluate(flows: FlowModel, theta: FloatArray, inputs: InputDraws) -> tuple[F
     stays at one block beside the inputs.
 
     >>> one = np.ones((1, 1))
-    >>> flows = FlowModel(np.array([[[2.0, 1.0]]]), one, one, one, one, 0 * one, np.array([0]), np.array([1]), 2)
+    >>> prices, parties = (one, 0 * one), (np.array([0]), np.array([1]))
+    >>> flows = FlowModel(np.array([[[2.0, 1.0]]]), one, one, one, one, one, *prices, *parties, 2)
     >>> drawn = InputDraws(one, np.ones((1, 1, 1)), np.array([0]), one[None], one[None])
     >>> gains, used = evaluate(flows, 3 * one, drawn)
     >>> gains.ravel().tolist()                      # 2 x 3 + 1 go from the first party to the second
@@ -155,6 +156,7 @@ def evaluate(flows: FlowModel, theta: FloatArray, inputs: InputDraws) -> tuple[F
     gains = np.empty((len(theta), flows.n_parties, years))
     resource = np.empty((len(theta), years))
     weight = flows.weight.reshape(lines * years, -1).T
+    payer, resource_price = flows.price_payer * flows.paid, flows.price_resource * flows.unfilled
     pays, receives = incidence(flows.payer, flows.n_parties), incidence(flows.receiver, flows.n_parties)
     for start in range(0, len(theta), _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -162,8 +164,8 @@ def evaluate(flows: FlowModel, theta: FloatArray, inputs: InputDraws) -> tuple[F
         quantity *= flows.persistence
         quantity *= inputs.scale[part][:, inputs.group]
         quantity *= inputs.price[part][:, :, None]
-        paid = quantity * flows.price_payer * inputs.cash[part]
-        used = quantity * flows.price_resource * inputs.avoid[part]
+        paid = quantity * payer * inputs.cash[part]
+        used = quantity * resource_price * inputs.avoid[part]
         gains[part] = (receives - pays) @ paid - receives @ used
         resource[part] = used.sum(axis=1)
     return gains, resource
