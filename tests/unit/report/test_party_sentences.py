@@ -30,7 +30,7 @@ def test_intervals_say_what_varies_how_it_hangs_together_and_what_effects_alone_
 def test_without_a_declared_spread_the_intervals_say_so():
     none = made_page().spread.iloc[:0]
     assert "no spread was declared" in said("uncertainty", page={"spread": none})
-    later = made_page().spread.assign(kind=["decay", "uptake"])  # neither can move an observed year
+    later = made_page().spread.assign(observed=False)  # what moves an extrapolation only
     assert "no spread was declared" in said("uncertainty", page={"spread": later})
 
 
