@@ -28,6 +28,8 @@ def joint() -> None:
         persistence=rng.random((LINES, YEARS)),
         cashable=rng.random((LINES, YEARS)),
         avoidable=rng.random((LINES, YEARS)),
+        paid=rng.random((LINES, YEARS)),
+        unfilled=rng.random((LINES, YEARS)),
         price_payer=rng.random((LINES, YEARS)),
         price_resource=rng.random((LINES, YEARS)),
         payer=rng.integers(0, PARTIES, LINES),

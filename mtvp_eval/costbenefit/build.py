@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray
+from mtvp_eval.arrays import BoolArray, FloatArray
 from mtvp_eval.costbenefit.effects import ALL_INSURERS, EURO, PricedEffects, QuantityBasis
 from mtvp_eval.costbenefit.flows import FlowModel
 from mtvp_eval.costbenefit.ledger import (
@@ -39,6 +39,30 @@ class Assumption:
     source: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DeclaredShare:
+    """A share of a line that changes an amount: `path` (T,) by year, and how well it is known."""
+
+    line: str
+    name: str
+    path: FloatArray
+    evidence: Evidence
+    source: str
+
+    def changes(self, years: BoolArray) -> bool:
+        """Return whether the share changes an amount in some of the years (T,)."""
+        return bool((self.path[years] != _NEUTRAL[self.name]).any())
+
+    def assumption(self) -> Assumption:
+        """Return the share as it stands among the assumptions."""
+        shares = ", ".join(f"{share:.2f}" for share in self.path)
+        return Assumption(f"line {self.line}", f"{self.name} {shares}", self.source)
+
+
+_NEUTRAL = {"cashable": 1.0, "avoidable": 1.0, "backfill": 0.0, "uptake": 1.0, "persistence": 1.0, "resource": 1.0}
+"""Shares of a line, and the value of each that leaves its amounts as they are."""
+
+
 def build_flows(ledger: Ledger, effects: PricedEffects, table: PriceTable, scenario: Scenario) -> FlowModel:
     """Return the coefficients of all lines in a scenario.
 
@@ -63,8 +87,9 @@ def build_flows(ledger: Ledger, effects: PricedEffects, table: PriceTable, scena
             if own
             else scenario.persistence
         )
-        used = 1.0 - share["backfill"]
-        shares.append((path if line.effect else np.ones(n), share["cashable"] * used, share["avoidable"] * used))
+        unfilled = 1.0 - share["backfill"]
+        lasting = path if line.effect else np.ones(n)
+        shares.append((lasting, share["cashable"], share["avoidable"], unfilled * line.kept, unfilled))
         weight.append(_weight(line, effects, scenario, share["uptake"], problems))
         payer = _amounts(line.price_payer, line, effects, prices, scenario, problems)
         resource = line.price_resource
@@ -77,12 +102,14 @@ def build_flows(ledger: Ledger, effects: PricedEffects, table: PriceTable, scena
             else _amounts(resource, line, effects, prices, scenario, problems)
         )
     problems.raise_if_any()
-    persistence, cashable, avoidable = (np.stack(column) for column in zip(*shares, strict=True))
+    persistence, cashable, avoidable, paid, unfilled = (np.stack(column) for column in zip(*shares, strict=True))
     return FlowModel(
         np.stack(weight),
         persistence,
         cashable,
         avoidable,
+        paid,
+        unfilled,
         np.stack(price_payer),
         np.stack(price_resource),
         np.array([PARTIES.index(line.payer) for line in ledger.lines]),
@@ -235,7 +262,8 @@ def assumptions(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> t
                 found.append(Assumption(f"line {line.id}", what, price.source))
         if line.evidence is Evidence.ASSUMED:
             found.append(Assumption(f"line {line.id}", line.label, line.source))
-    found += _assumed_shares(ledger, scenario)
+    shares = declared_shares(ledger, effects, scenario)
+    found += [share.assumption() for share in shares if share.evidence is Evidence.ASSUMED]
     found += [
         Assumption(f"inputs.cpi.{year}", f"level {level:g} (2022 = 100)", "supplied")
         for year, level in scenario.levels.items()
@@ -256,13 +284,43 @@ def _key(row: PriceRow) -> str:
     return f"inputs.{row.item}" if row.valid_to is None else f"inputs.{row.item}.{row.valid_from.year}"
 
 
-def _assumed_shares(ledger: Ledger, scenario: Scenario) -> list[Assumption]:
-    """Shares that change an estimated effect before it is money: none of them is measured."""
+def declared_shares(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> list[DeclaredShare]:
+    """Return every share of the ledger that changes an amount in the scenario.
+
+    Nobody measured a share that stands between an estimated effect and money; a share of another line is as well known
+    as that line. Shares that leave amounts as they are, and take-up where a total was observed, are left out.
+    """
     found = []
     for line in ledger.lines:
-        for name, neutral in (("cashable", 1.0), ("avoidable", 1.0), ("backfill", 0.0), ("uptake", 1.0)):
-            path = read_share(getattr(line, name), scenario.n_years, name, Problems(line.id))
-            if line.effect is not None and (path != neutral).any():
-                shares = ", ".join(f"{share:.2f}" for share in path)
-                found.append(Assumption(f"line {line.id}", f"{name} {shares}", line.source))
-    return found
+        for name in _NEUTRAL:
+            evidence = Evidence.ASSUMED if line.effect is not None else line.evidence
+            found.append(DeclaredShare(line.id, name, _path(line, name, effects, scenario), evidence, line.source))
+    every = np.ones(scenario.n_years, dtype=np.bool_)
+    return [share for share in found if share.changes(every)]
+
+
+def _path(line: LedgerLine, name: str, effects: PricedEffects, scenario: Scenario) -> FloatArray:
+    """A share of a line in each year (T,), neutral where it does not count; `build_flows` says what is wrong in it."""
+    n, neutral, ignored = scenario.n_years, np.full(scenario.n_years, _NEUTRAL[name]), Problems(line.id)
+    if name == "resource":
+        price = line.price_resource
+        return neutral if not isinstance(price, ShareOfPayerPrice) or price.share == 0.0 else neutral * price.share
+    if name == "persistence":
+        own = line.persistence
+        return neutral if own is None else read_persistence(own, scenario.observed_years, n, name, ignored)
+    if name == "uptake":
+        taken = uptake(line, effects, scenario)
+        return np.where(np.isnan(taken), neutral, taken)
+    return read_share(getattr(line, name), n, name, ignored)
+
+
+def uptake(line: LedgerLine, effects: PricedEffects, scenario: Scenario) -> FloatArray:
+    """Return the take-up of a line in each year (T,); not a number where its quantity does not follow it.
+
+    A one-off sum follows no take-up, nor does the total of an effect that was observed, whoever took part.
+    """
+    path = read_share(line.uptake, scenario.n_years, "uptake", Problems(line.id))
+    if line.kind is Kind.ONE_OFF:
+        return np.full(scenario.n_years, np.nan)
+    total = line.effect is not None and effects.basis is QuantityBasis.TOTAL
+    return np.where(total & (scenario.observed > 0.0), np.nan, path)

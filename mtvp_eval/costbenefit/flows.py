@@ -14,14 +14,18 @@ class FlowModel:
     """Coefficients of L lines over T years on K effects and a constant (the last column).
 
     `weight` (L, T, K+1) is the quantity of a line per unit of effect at full persistence; `persistence`, `cashable` and
-    `avoidable` (L, T) are shares; `price_payer` and `price_resource` (L, T) are in euros of one year; `payer` and
-    `receiver` (L,) are positions among `n_parties` parties.
+    `avoidable` (L, T) are the shares of the ledger; `paid` (L, T) is the part that comes to payment at all (not filled
+    again by other care, fee for service kept), `unfilled` (L, T) the part that is not filled again; `price_payer` and
+    `price_resource` (L, T) are in euros of one year; `payer` and `receiver` (L,) are positions among `n_parties`
+    parties.
     """
 
     weight: FloatArray
     persistence: FloatArray
     cashable: FloatArray
     avoidable: FloatArray
+    paid: FloatArray
+    unfilled: FloatArray
     price_payer: FloatArray
     price_resource: FloatArray
     payer: IntArray
@@ -33,12 +37,13 @@ class FlowModel:
         return self.weight * (self.persistence * self.price_payer)[:, :, None]
 
     def cash(self) -> FloatArray:
-        r"""Return what the payer pays: quantity x payer's price x cashable share (L, T, K+1)."""
-        return self.full() * self.cashable[:, :, None]
+        r"""Return what the payer pays: quantity x payer's price x paid x cashable share (L, T, K+1)."""
+        return self.full() * (self.paid * self.cashable)[:, :, None]
 
     def resource(self) -> FloatArray:
-        r"""Return the resource cost that arises: quantity x resource price x avoidable share (L, T, K+1)."""
-        return self.weight * (self.persistence * self.price_resource * self.avoidable)[:, :, None]
+        r"""Return the resource cost that arises: quantity x resource price x unfilled x avoidable (L, T, K+1)."""
+        used = self.persistence * self.price_resource * self.unfilled * self.avoidable
+        return self.weight * used[:, :, None]
 
     def gains(self) -> FloatArray:
         r"""Return each party's gain as coefficients (P, T, K+1).

@@ -153,7 +153,7 @@ def funded(ledger: Ledger, terms: FundingTerms) -> Ledger:
 def _kept(line: LedgerLine, share: float) -> LedgerLine:
     """A line of the practice's claims with the share of fee for service that is kept."""
     claims = line.effect is not None and line.receiver is Party.GP_PRACTICE and line.sector is Sector.GP
-    return replace(line, cashable=_times(line.cashable, share)) if claims and share < 1.0 else line
+    return replace(line, kept=share) if claims else line
 
 
 def _stopped(price: PriceSource, share: float) -> LedgerLine:
@@ -176,13 +176,6 @@ def _stopped(price: PriceSource, share: float) -> LedgerLine:
         overlap_group="stopped_fee_for_service",
         source="funding terms",
     )
-
-
-def _times(share: Any, factor: float) -> Any:
-    """A share as written in the ledger, times a factor."""
-    if isinstance(share, dict):
-        return {key: value if key == "lag_years" else value * factor for key, value in share.items()}
-    return [value * factor for value in share] if isinstance(share, list) else share * factor
 
 
 @dataclass(frozen=True, slots=True)

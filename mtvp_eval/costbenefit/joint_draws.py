@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from mtvp_eval.costbenefit.flows import FlowModel, incidence
 from mtvp_eval.costbenefit.ledger import Quantity
 from mtvp_eval.costbenefit.net_benefit import NetBenefit
 from mtvp_eval.costbenefit.profiles import geometric
-from mtvp_eval.costbenefit.spread import Quantiles, Spread, beta_share, gamma_factor
+from mtvp_eval.costbenefit.spread import KINDS, Quantiles, Spread, beta_share, gamma_factor
 from mtvp_eval.errors import LedgerError
 
 _CHUNK = 500
@@ -24,7 +24,8 @@ class InputDraws:
     """Draws of every input that was not estimated.
 
     `price` (S, L) factors on both prices; `scale` (S, G, T) factors on quantities by `group` (L,); `cash` and `avoid`
-    (S, L, T) shares that replace those of the ledger.
+    (S, L, T) shares that replace the ledger's cashable and avoidable ones. `varied` holds, by kind and line, the values
+    (S,) of every input that varies in some year of the scenario: what is declared uncertain but cannot move is certain.
     """
 
     price: FloatArray
@@ -32,6 +33,7 @@ class InputDraws:
     group: IntArray
     cash: FloatArray
     avoid: FloatArray
+    varied: Mapping[str, Mapping[str, FloatArray]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +103,28 @@ def draw_inputs(result: NetBenefit, spread: Spread, n_draws: int, rng: np.random
     for name in sorted({*spread.price, *spread.cashable, *spread.avoidable, *spread.lag} - set(ids)):
         raise LedgerError(f"The spread names {name}, which is no line of the ledger. Lines: {', '.join(ids)}.")
     quantiles = Quantiles(n_draws, spread.dependence, rng)
+    varied: dict[str, dict[str, FloatArray]] = {kind: {} for kind in KINDS}
     price = np.ones((n_draws, len(ids)))
     cash = np.broadcast_to(flows.cashable, (n_draws, *flows.cashable.shape)).copy()
     avoid = np.broadcast_to(flows.avoidable, cash.shape).copy()
     for i, line_id in enumerate(ids):
         if spread.price.get(line_id):
-            price[:, i] = gamma_factor(spread.price[line_id], quantiles.level("price"))
+            varied["price"][line_id] = price[:, i] = gamma_factor(spread.price[line_id], quantiles.level("price"))
         for kind, share, declared in (("cashable", cash, spread.cashable), ("avoidable", avoid, spread.avoidable)):
             if declared.get(line_id):
                 levels, year = np.unique(share[0, i], return_inverse=True)
-                share[:, i] = beta_share(levels, declared[line_id], quantiles.level(kind))[:, year]
+                drawn = beta_share(levels, declared[line_id], quantiles.level(kind))
+                share[:, i] = drawn[:, year]
+                moved = np.flatnonzero(np.ptp(drawn, axis=0) > 0.0)
+                if len(moved):
+                    varied[kind][line_id] = drawn[:, moved[0]]
         if line_id in spread.lag:
-            _delay(i, spread.lag[line_id], (cash, avoid), quantiles.level("lag"))
-    return InputDraws(price, _quantity_scale(result, spread, quantiles), _scale_group(result), cash, avoid)
+            late = np.searchsorted(np.cumsum(spread.lag[line_id])[:-1], quantiles.level("lag"), side="right")
+            _delay(i, late, (cash, avoid))
+            if _lag_matters(late, (flows.cashable[i], flows.avoidable[i])):
+                varied["lag"][line_id] = late.astype(float)
+    scale = _quantity_scale(result, spread, quantiles, varied)
+    return InputDraws(price, scale, _scale_group(result), cash, avoid, varied)
 
 
 def joint_draws(
@@ -145,7 +156,8 @@ def evaluate(flows: FlowModel, theta: FloatArray, inputs: InputDraws) -> tuple[F
     stays at one block beside the inputs.
 
     >>> one = np.ones((1, 1))
-    >>> flows = FlowModel(np.array([[[2.0, 1.0]]]), one, one, one, one, 0 * one, np.array([0]), np.array([1]), 2)
+    >>> prices, parties = (one, 0 * one), (np.array([0]), np.array([1]))
+    >>> flows = FlowModel(np.array([[[2.0, 1.0]]]), one, one, one, one, one, *prices, *parties, 2)
     >>> drawn = InputDraws(one, np.ones((1, 1, 1)), np.array([0]), one[None], one[None])
     >>> gains, used = evaluate(flows, 3 * one, drawn)
     >>> gains.ravel().tolist()                      # 2 x 3 + 1 go from the first party to the second
@@ -155,6 +167,7 @@ def evaluate(flows: FlowModel, theta: FloatArray, inputs: InputDraws) -> tuple[F
     gains = np.empty((len(theta), flows.n_parties, years))
     resource = np.empty((len(theta), years))
     weight = flows.weight.reshape(lines * years, -1).T
+    payer, resource_price = flows.price_payer * flows.paid, flows.price_resource * flows.unfilled
     pays, receives = incidence(flows.payer, flows.n_parties), incidence(flows.receiver, flows.n_parties)
     for start in range(0, len(theta), _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -162,8 +175,8 @@ def evaluate(flows: FlowModel, theta: FloatArray, inputs: InputDraws) -> tuple[F
         quantity *= flows.persistence
         quantity *= inputs.scale[part][:, inputs.group]
         quantity *= inputs.price[part][:, :, None]
-        paid = quantity * flows.price_payer * inputs.cash[part]
-        used = quantity * flows.price_resource * inputs.avoid[part]
+        paid = quantity * payer * inputs.cash[part]
+        used = quantity * resource_price * inputs.avoid[part]
         gains[part] = (receives - pays) @ paid - receives @ used
         resource[part] = used.sum(axis=1)
     return gains, resource
@@ -181,13 +194,17 @@ def _scale_group(result: NetBenefit) -> IntArray:
     )
 
 
-def _quantity_scale(result: NetBenefit, spread: Spread, quantiles: Quantiles) -> FloatArray:
-    """Factors (S, 3, T): none on fixed sums, uptake on patients, uptake and decay on effects."""
+def _quantity_scale(
+    result: NetBenefit, spread: Spread, quantiles: Quantiles, varied: dict[str, dict[str, FloatArray]]
+) -> FloatArray:
+    """Factors (S, 3, T): none on fixed sums, uptake on patients, uptake and decay on effects; what varies is noted."""
     scenario = result.scenario
     uptake = gamma_factor(spread.uptake, quantiles.level("uptake"))
     scale = np.ones((len(uptake), 3, scenario.n_years))
     later = 1.0 - scenario.observed
     scale[:, 1:] += (uptake[:, None, None] - 1.0) * later
+    if spread.uptake and later.any():
+        varied["uptake"]["patients"] = uptake
     if spread.decay is not None and later.any():
         if (scenario.persistence[scenario.observed_years :] <= 0.0).any():
             raise LedgerError("Decay can be drawn only in a scenario that extrapolates. Give it a persistence first.")
@@ -195,13 +212,18 @@ def _quantity_scale(result: NetBenefit, spread: Spread, quantiles: Quantiles) ->
         decay = beta_share(np.array([mean]), sd, quantiles.level("decay"))[:, 0]
         path = np.stack([geometric(scenario.observed_years, scenario.n_years, float(d)) for d in decay])
         scale[:, 2] *= path / scenario.persistence
+        varied["decay"]["all_effects"] = decay
     return scale
 
 
-def _delay(line: int, chances: Sequence[float], shares: tuple[FloatArray, ...], u: FloatArray) -> None:
-    """Shift the paths of a line by a drawn number of years; the first year's share holds until then."""
-    years = np.arange(shares[0].shape[2])
-    later = np.searchsorted(np.cumsum(chances)[:-1], u, side="right")
-    source = np.maximum(years - later[:, None], 0)
+def _delay(line: int, late: IntArray, shares: tuple[FloatArray, ...]) -> None:
+    """Shift the paths of a line by a drawn number of years `late` (S,); the first year's share holds until then."""
+    source = np.maximum(np.arange(shares[0].shape[2]) - late[:, None], 0)
     for share in shares:
         share[:, line] = np.take_along_axis(share[:, line], source, axis=1)
+
+
+def _lag_matters(late: IntArray, paths: tuple[FloatArray, ...]) -> bool:
+    """Whether the drawn delays give more than one path of a line's shares (T,) within the scenario."""
+    source = np.maximum(np.arange(len(paths[0])) - np.unique(late)[:, None], 0)
+    return any(bool((np.ptp(path[source], axis=0) > 0.0).any()) for path in paths)

@@ -176,9 +176,8 @@ class Uncertain:
         """Total of cash times `cash` and resource cost times `used` (L,), weighted by year (T,)."""
         flows, drawn = self.result.flows, self.inputs
         quantity = flows.persistence * drawn.scale[:, drawn.group] * drawn.price[:, :, None] * weights
-        amount = quantity * (
-            cash[:, None] * flows.price_payer * drawn.cash + used[:, None] * flows.price_resource * drawn.avoid
-        )
+        payer, resource = flows.price_payer * flows.paid, flows.price_resource * flows.unfilled
+        amount = quantity * (cash[:, None] * payer * drawn.cash + used[:, None] * resource * drawn.avoid)
         coefficient = amount.reshape(len(amount), -1) @ flows.weight.reshape(-1, flows.weight.shape[2])
         return mixture(coefficient, self.result.effects)
 

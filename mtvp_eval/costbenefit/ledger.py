@@ -59,7 +59,8 @@ PriceSource = TablePrice | StatedPrice | ShareOfPayerPrice | EffectIsEuro
 class LedgerLine:
     """One flow between two parties; shares are as written and become one number a year in a scenario.
 
-    `spread` says how uncertain the line's own amount and shares are; see `spread.Spread`.
+    `spread` says how uncertain the line's own amount and shares are; see `spread.Spread`. `kept` is the share of a fee
+    for service that a form of payment leaves; see `funding.funded`.
     """
 
     id: str
@@ -86,6 +87,7 @@ class LedgerLine:
     in_year: int | None = None
     owner: str = ""
     spread: Mapping[str, Any] | None = None
+    kept: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from mtvp_eval.costbenefit.ledger import (
 from mtvp_eval.costbenefit.ledger_rules import double_counting
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
 from mtvp_eval.costbenefit.reading import Problems
-from mtvp_eval.costbenefit.spread import read_line_spread
+from mtvp_eval.costbenefit.spread import check_size, read_line_spread
 from mtvp_eval.settings import load_yaml, nearest
 
 E = TypeVar("E", bound=StrEnum)
@@ -151,6 +151,8 @@ def _line(entry: Any, position: int, problems: Problems) -> LedgerLine | None:
         owner=str(entry.get("owner", "")),
         spread=read_line_spread(entry.get("spread"), f"{where}.spread", problems),
     )
+    for name, size in (line.spread or {}).items():
+        check_size(line, name, size, f"{where}.spread.{name}", problems)
     if line.payer == line.receiver:
         problems.add(where, "payer and receiver are the same party")
     return line if len(problems.found) == before else None

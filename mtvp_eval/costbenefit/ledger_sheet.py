@@ -15,12 +15,12 @@ from mtvp_eval.costbenefit.parties import Party
 
 _COLUMNS = (
     "line", "payer", "receiver", "sector", "evidence", "year", "horizon", "quantity", "patient_years", "uptake",
-    "price_payer", "price_resource", "persistence", "cash_share", "avoidable_share", "discount_factor", "cash",
-    "resource", "cash_present_value", "resource_present_value",
+    "price_payer", "price_resource", "persistence", "cash_share", "avoidable_share", "paid_part", "unfilled_part",
+    "discount_factor", "cash", "resource", "cash_present_value", "resource_present_value",
 )  # fmt: skip
 _CHANGED = ("price_payer", "cash_share", "uptake", "avoidable_share")
 """What an analyst can change of each line in one cell."""
-_LETTER = dict(zip(_COLUMNS, "ABCDEFGHIJKLMNOPQRST", strict=True))
+_LETTER = dict(zip(_COLUMNS, "ABCDEFGHIJKLMNOPQRSTUV", strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def write_ledger_sheet(sheet: Any, result: NetBenefit) -> SheetCells:
     ]
     years = range(top_years + 1, top_years + 1 + n_years)
     volume = "+".join(f"B{r}*C{r}*D{r}" for r in years)
-    fee = "+".join(f"S{r}*D{y}" for r, y in zip(fee_rows, years, strict=True))
+    fee = "+".join(f"U{r}*D{y}" for r, y in zip(fee_rows, years, strict=True))
     position = len(parties) + 3
     sheet.cell(position, 1, "paid tariff per patient-year")
     sheet.cell(position, 2, f"=({fee})/({volume})")
@@ -97,7 +97,7 @@ def _style(sheet: Any, headings: tuple[int, ...], changeable: tuple[str, ...]) -
 
     for row in sheet.iter_rows():
         for cell in row:
-            large = (cell.row > headings[-1] and cell.column_letter in "QRST") or cell.row < headings[0] - 3
+            large = (cell.row > headings[-1] and cell.column_letter in "STUV") or cell.row < headings[0] - 3
             cell.number_format = "#,##0" if large else "General" if cell.column == 1 else "#,##0.00##"
             if cell.row in headings:
                 cell.font = Font(bold=True)
@@ -105,7 +105,7 @@ def _style(sheet: Any, headings: tuple[int, ...], changeable: tuple[str, ...]) -
         sheet[f"F{row}"].number_format = "0"
     for address in changeable:
         sheet[address].fill = PatternFill("solid", fgColor="FFF2CC")
-    for letter, width in {"A": 34, **dict.fromkeys("BCDEFGHIJKLMNOPQRST", 17)}.items():
+    for letter, width in {"A": 34, **dict.fromkeys("BCDEFGHIJKLMNOPQRSTUV", 17)}.items():
         sheet.column_dimensions[letter].width = width
 
 
@@ -216,9 +216,9 @@ def _row(
         f"=K{row}*{follows.share!r}" if isinstance(follows, ShareOfPayerPrice) else resource,
         float(flows.persistence[i, t]),
         given("cash_share", float(flows.cashable[i, t])), given("avoidable_share", float(flows.avoidable[i, t])),
-        f"=C{year_cell[t]}",
-        f"=H{row}*I{row}*J{row}*K{row}*M{row}*N{row}", f"=H{row}*I{row}*J{row}*L{row}*M{row}*O{row}",
-        f"=Q{row}*P{row}", f"=R{row}*P{row}",
+        float(flows.paid[i, t]), float(flows.unfilled[i, t]), f"=C{year_cell[t]}",
+        f"=H{row}*I{row}*J{row}*K{row}*M{row}*N{row}*P{row}", f"=H{row}*I{row}*J{row}*L{row}*M{row}*O{row}*Q{row}",
+        f"=S{row}*R{row}", f"=T{row}*R{row}",
     ]  # fmt: skip
 
 

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray
+from mtvp_eval.costbenefit.build import declared_shares, uptake
 from mtvp_eval.costbenefit.discounting import discount_factors
 from mtvp_eval.costbenefit.effects import PricedEffects
+from mtvp_eval.costbenefit.flows import FlowModel
 from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine, StatedPrice, TablePrice
 from mtvp_eval.costbenefit.net_benefit import NetBenefit, critical_value, net_benefit
 from mtvp_eval.costbenefit.parties import Evidence, Horizon, Perspective
@@ -29,6 +31,9 @@ class Input(StrEnum):
     PRICE = "price"
     CASHABLE = "cashable"
     AVOIDABLE = "avoidable"
+    BACKFILL = "backfill"
+    UPTAKE = "uptake"
+    LAG = "lag"
     PERSISTENCE = "persistence"
     DISCOUNT = "discount"
 
@@ -37,8 +42,9 @@ class Input(StrEnum):
 class Range:
     """A low and a high value of one input with their origin.
 
-    For `price` and `persistence` (after the observed years) the values are factors on the ledger's; for `cashable` and
-    `avoidable` they are shares in all years; for `discount` a yearly rate. `name` is the line.
+    For `price` and `persistence` (after the observed years) the values are factors on the ledger's; for `cashable`,
+    `avoidable`, `backfill` and `uptake` they are shares in all years, or with `inner` in the years whose share lies
+    between 0 and 1; for `lag` years; for `discount` a yearly rate. `name` is the line.
     """
 
     what: Input
@@ -46,6 +52,7 @@ class Range:
     low: float
     high: float
     origin: str
+    inner: bool = False
 
 
 def effect_ranges(result: NetBenefit, level: float = 0.95) -> list[Range]:
@@ -63,28 +70,47 @@ def effect_ranges(result: NetBenefit, level: float = 0.95) -> list[Range]:
 def input_ranges(result: NetBenefit, spread: Spread, rates: Sequence[float], level: float = 0.95) -> list[Range]:
     """Return a range for every input that was not estimated, with its origin in one word.
 
-    `declared`: the spread that the question gives, at `level`. `half`: an assumed amount without a declared spread,
-    from half less to half more. `whole`: an assumed share without one, from nothing to all. `profiles`: lowest and
-    highest of the discount `rates`. An amount that is published or agreed has no range.
+    `declared`: the spread that the question or the ledger gives, at `level`; a lag from its fewest to its most years.
+    `half`: an assumed amount without a declared spread, from half less to half more. `whole`: an assumed share without
+    one, from nothing to all. `profiles`: lowest and highest of the discount `rates`. What is certain has no range: an
+    amount or share that is published, agreed, or declared to be exactly known, and a share that is 0 or 1 by its path.
     """
-    z, ranges = critical_value(np.inf, level), []
+    z, ranges, observed = critical_value(np.inf, level), [], result.scenario.observed > 0.0
+    shares = declared_shares(result.ledger, result.effects, result.scenario)
+    assumed = {(s.line, s.name) for s in shares if s.evidence is Evidence.ASSUMED and s.changes(observed)}
+    sizes = {Input.CASHABLE: spread.cashable, Input.AVOIDABLE: spread.avoidable}
     for i, line in enumerate(result.ledger.lines):
-        if line.id in spread.price:
-            half = z * spread.price[line.id]
-            ranges.append(Range(Input.PRICE, line.id, max(0.0, 1.0 - half), 1.0 + half, "declared"))
-        elif _assumed_price(line, result.scenario):
-            ranges.append(Range(Input.PRICE, line.id, 0.5, 1.5, "half"))
-        for what, declared, path in (
-            (Input.CASHABLE, spread.cashable, result.flows.cashable),
-            (Input.AVOIDABLE, spread.avoidable, result.flows.avoidable),
-        ):
-            share = path[i, result.scenario.observed > 0.0]
+        ranges += _price_range(line, result.scenario, spread.price, z)
+        for what in (Input.CASHABLE, Input.AVOIDABLE, Input.BACKFILL, Input.UPTAKE):
+            declared = sizes.get(what, {})
             if line.id in declared:
-                half, centre = z * declared[line.id], float(share.mean())
-                ranges.append(Range(what, line.id, max(0.0, centre - half), min(1.0, centre + half), "declared"))
-            elif line.effect is not None and (share != 1.0).any():
+                ranges += _share_range(what, line.id, _shares(result.flows, what)[i, observed], z * declared[line.id])
+            elif (line.id, what.value) in assumed:
                 ranges.append(Range(what, line.id, 0.0, 1.0, "whole"))
+        late = np.flatnonzero(spread.lag.get(line.id, ()))
+        if len(late) > 1:
+            ranges.append(Range(Input.LAG, line.id, float(late[0]), float(late[-1]), "declared"))
     return [*ranges, Range(Input.DISCOUNT, "discount", min(rates), max(rates), "profiles")]
+
+
+def _price_range(line: LedgerLine, scenario: Scenario, declared: Mapping[str, float], z: float) -> list[Range]:
+    if line.id in declared:
+        half = z * declared[line.id]
+        return [Range(Input.PRICE, line.id, max(0.0, 1.0 - half), 1.0 + half, "declared")] if half else []
+    return [Range(Input.PRICE, line.id, 0.5, 1.5, "half")] if _assumed_price(line, scenario) else []
+
+
+def _share_range(what: Input, line: str, path: FloatArray, half: float) -> list[Range]:
+    """The declared range of a share around its mean over the years in which it can vary; none where it cannot."""
+    inner = path[(path > 0.0) & (path < 1.0)]
+    if not len(inner) or not half:
+        return []
+    centre = float(inner.mean())
+    return [Range(what, line, max(0.0, centre - half), min(1.0, centre + half), "declared", inner=True)]
+
+
+def _shares(flows: FlowModel, what: Input) -> FloatArray:
+    return flows.cashable if what is Input.CASHABLE else flows.avoidable
 
 
 def _assumed_price(line: LedgerLine, scenario: Scenario) -> bool:
@@ -135,21 +161,39 @@ def _at_value(result: NetBenefit, one: Range, value: float) -> NetBenefit:
         mean = result.effects.mean.copy()
         mean[names.index(one.name)] = value
         return replace(result, effects=replace(result.effects, mean=mean))
-    flows, later = result.flows, result.scenario.observed < 1.0
+    return replace(result, flows=_flows_at(result, one, value))
+
+
+def _flows_at(result: NetBenefit, one: Range, value: float) -> FlowModel:
+    """The flows with one input at another value."""
+    flows, lines, scenario = result.flows, result.ledger.lines, result.scenario
     if one.what is Input.PERSISTENCE:
-        effect = np.array([line.effect is not None for line in result.ledger.lines])
-        factor = np.where(effect[:, None] & later, value, 1.0)
-        return replace(result, flows=replace(flows, persistence=flows.persistence * factor))
-    line = np.array([one.name == entry.id for entry in result.ledger.lines])[:, None]
+        effect = np.array([line.effect is not None for line in lines])
+        factor = np.where(effect[:, None] & (scenario.observed < 1.0), value, 1.0)
+        return replace(flows, persistence=flows.persistence * factor)
+    line = np.array([one.name == entry.id for entry in lines])[:, None]
     if not line.any():
         raise LedgerError(f"The range names {one.name}, which is no line of the ledger.")
-    if one.what is Input.CASHABLE:
-        return replace(result, flows=replace(flows, cashable=np.where(line, value, flows.cashable)))
-    if one.what is Input.AVOIDABLE:
-        return replace(result, flows=replace(flows, avoidable=np.where(line, value, flows.avoidable)))
+    if one.what in (Input.CASHABLE, Input.AVOIDABLE):
+        path = _shares(flows, one.what)
+        moved = np.where(line & ((path > 0.0) & (path < 1.0)) if one.inner else line, value, path)
+        cash = one.what is Input.CASHABLE
+        return replace(flows, cashable=moved) if cash else replace(flows, avoidable=moved)
+    if one.what is Input.LAG:
+        source = np.maximum(np.arange(scenario.n_years) - int(value), 0)
+        late, slow = (np.where(line, path[:, source], path) for path in (flows.cashable, flows.avoidable))
+        return replace(flows, cashable=late, avoidable=slow)
+    if one.what is Input.BACKFILL:
+        unfilled = np.where(line, 1.0 - value, flows.unfilled)
+        kept = np.array([entry.kept for entry in lines])[:, None]
+        return replace(flows, unfilled=unfilled, paid=np.where(line, kept * unfilled, flows.paid))
+    if one.what is Input.UPTAKE:
+        taken = np.stack([uptake(entry, result.effects, scenario) for entry in lines])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = np.where(line & (taken > 0.0), value / taken, 1.0)
+        return replace(flows, weight=flows.weight * scale[:, :, None])
     factor = np.where(line, value, 1.0)
-    changed = replace(flows, price_payer=flows.price_payer * factor, price_resource=flows.price_resource * factor)
-    return replace(result, flows=changed)
+    return replace(flows, price_payer=flows.price_payer * factor, price_resource=flows.price_resource * factor)
 
 
 def revision_table(

@@ -13,20 +13,20 @@ _PENALTIES = 10.0 ** np.arange(-8.0, 5.0)
 def spline_basis(x: FloatArray) -> FloatArray:
     """Return the regression basis of parameters ``x`` (S, p): natural cubic splines, and pairwise products of them.
 
-    Knots at quantiles; a parameter with fewer distinct values than knots uses those values. Columns are standardised
-    so that one ridge penalty is fair to all. Shape (S, q).
+    Knots at quantiles; a parameter with fewer distinct values than knots uses those values, and one that is certain
+    has no column. Columns are standardised so that one ridge penalty is fair to all. Shape (S, q).
 
     >>> basis = spline_basis(np.arange(20.0).reshape(10, 2))
     >>> len(basis), bool(np.allclose(basis.std(axis=0), 1.0))
     (10, True)
     """
-    single = [_natural(x[:, j]) for j in range(x.shape[1])]
+    single = [_natural(column) for column in x.T if np.ptp(column) > 0.0]
     pairs = [
         (single[i][:, :, None] * single[j][:, None, :]).reshape(len(x), -1)
         for i in range(len(single))
         for j in range(i + 1, len(single))
     ]
-    basis = np.column_stack([*single, *pairs])
+    basis = np.column_stack([*single, *pairs]) if single else np.empty((len(x), 0))
     sd = basis.std(axis=0)
     used = sd > 1e-12
     return (basis[:, used] - basis[:, used].mean(axis=0)) / sd[used]
@@ -74,5 +74,5 @@ class Smoother:
         """Predictions for other rows of the basis."""
         factor, rotated = self._shrunk(y)
         with np.errstate(divide="ignore", invalid="ignore"):
-            inverse = np.where(self.s > 1e-10 * self.s.max(), 1.0 / self.s, 0.0)
+            inverse = np.where(self.s > 1e-10 * self.s.max(initial=0.0), 1.0 / self.s, 0.0)
         return y.mean(axis=0) + (basis - self.centre) @ (self.vt.T @ (inverse[:, None] * factor * rotated))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -10,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray
-from mtvp_eval.costbenefit.ledger import Ledger
+from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine
 from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.errors import LedgerError
 
 _LINE_KEYS = ("price", "cashable", "avoidable", "lag")
+KINDS = (*_LINE_KEYS, "decay", "uptake")
+"""Kinds of inputs that can be drawn: of a line, and of all lines after the observed years."""
 
 
 class Dependence(StrEnum):
@@ -26,7 +29,7 @@ class Dependence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Uncertainty of what is not estimated; a name is a ledger line, what is absent is fixed.
+    """Uncertainty of what is not estimated; a name is a ledger line, what is absent or 0 is fixed.
 
     `price`: coefficient of variation of both prices (gamma). `cashable` and `avoidable`: standard deviation of the
     share around the ledger's (beta, one draw for all years of a line). `lag`: chances of cash and avoidance coming 0,
@@ -64,7 +67,8 @@ class Spread:
     @property
     def n_inputs(self) -> int:
         """Number of inputs that are drawn."""
-        return sum(len(getattr(self, key)) for key in _LINE_KEYS) + (self.decay is not None) + (self.uptake > 0.0)
+        of_lines = sum(size != 0.0 for key in _LINE_KEYS for size in getattr(self, key).values())
+        return of_lines + (self.decay is not None) + (self.uptake > 0.0)
 
 
 def read_spread(mapping: Mapping[str, Any], ledger: Ledger) -> Spread:
@@ -75,15 +79,17 @@ def read_spread(mapping: Mapping[str, Any], ledger: Ledger) -> Spread:
     """
     problems = Problems("The spread of uncertain inputs")
     problems.keys(mapping, "", (), (*_LINE_KEYS, "decay", "uptake", "dependence"))
-    known = [line.id for line in ledger.lines]
+    known = {line.id: line for line in ledger.lines}
     found: dict[str, dict[str, Any]] = {}
     for key in _LINE_KEYS:
         entries = mapping.get(key) or {}
         problems.keys(entries, key, (), known)
         written = {line.id: line.spread[key] for line in ledger.lines if line.spread and key in line.spread}
         own = entries if isinstance(entries, Mapping) else {}
-        sizes = {name: read_size(key, v, f"{key}.{name}", problems) for name, v in {**written, **own}.items()}
-        found[key] = {name: size for name, size in sizes.items() if size != 0.0}
+        found[key] = {name: read_size(key, v, f"{key}.{name}", problems) for name, v in {**written, **own}.items()}
+        for name, size in found[key].items():
+            if name in known:
+                check_size(known[name], key, size, f"{key}.{name}", problems)
     decay = mapping.get("decay")
     if decay is not None and problems.keys(decay, "decay", ("mean", "sd")):
         decay = (
@@ -112,6 +118,31 @@ def read_size(kind: str, value: Any, where: str, problems: Problems) -> Any:
     if abs(sum(chances) - 1.0) > 1e-9:
         problems.add(where, "must be a list of chances that sums to one: 0, 1, 2, … years later")
     return chances
+
+
+def check_size(line: LedgerLine, kind: str, size: Any, where: str, problems: Problems) -> None:
+    """Note a spread that the line's shares cannot have: of a share that is 0 or 1, too wide, or a lag of no change."""
+    written = {name: _numbers(getattr(line, name)) for name in ("cashable", "avoidable")}
+    if kind == "lag" and all(len(set(values)) < 2 for values in written.values()):
+        problems.add(where, "moves nothing: cashable and avoidable are the same in every year")
+    if kind not in written or not size > 0.0:
+        return
+    inner = [share for share in written[kind] if 0.0 < share < 1.0]
+    if written[kind] and not inner:
+        shares = " and ".join(f"{share:g}" for share in sorted(set(written[kind])))
+        problems.add(where, f"the share is {shares}, which cannot vary: change it, or declare no spread")
+    for share in sorted(set(inner)):
+        most = math.sqrt(share * (1.0 - share))
+        if size >= most:
+            problems.add(where, f"standard deviation {size:g} around a share of {share:g}: must be below {most:.3g}")
+
+
+def _numbers(share: Any) -> list[float]:
+    """The shares as written: one number, a list of years, or before and after; what is no share is noted elsewhere."""
+    if isinstance(share, Mapping):
+        share = [share.get("before"), share.get("after")]
+    listed = share if isinstance(share, list) else [share]
+    return [float(value) for value in listed if isinstance(value, int | float)]
 
 
 def read_line_spread(spec: Any, where: str, problems: Problems) -> dict[str, Any] | None:

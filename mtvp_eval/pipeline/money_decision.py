@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray
 from mtvp_eval.costbenefit.budget_impact import PLAUSIBLE_SAVING, saving_rate
 from mtvp_eval.costbenefit.contract import minimum_rate_for, under_noise
 from mtvp_eval.costbenefit.joint_interval import JointTotal, Uncertain
 from mtvp_eval.costbenefit.parties import Perspective
-from mtvp_eval.costbenefit.spread import Dependence, Spread
+from mtvp_eval.costbenefit.spread import Dependence
 from mtvp_eval.costbenefit.voi import evppi_linear, evppi_regression, evsi_linear, regression_beside
 from mtvp_eval.pipeline.evaluate import Evaluation
 from mtvp_eval.pipeline.money_beside import Beside
@@ -45,12 +44,12 @@ def observed_quarters(evaluation: Evaluation) -> int:
     return len({period for cells in evaluation.effects.money_cells for _, period in cells})
 
 
-def measure_next(uncertain: Uncertain, spread: Spread, quarters: int, rng: np.random.Generator) -> pd.DataFrame:
+def measure_next(uncertain: Uncertain, how: Dependence, quarters: int, rng: np.random.Generator) -> pd.DataFrame:
     """Value of knowing everything, of more data, of each effect and of each drawn input; below the floor it is noise.
 
-    Effects by the closed form with a regression as check; inputs by regression. More data: one more region like this
-    one, and one more year as if independent of these `quarters` with as many practices still waiting, which is the most
-    that a year can give.
+    Effects by the closed form with a regression as check; inputs by regression, those of one kind together where `how`
+    says that they are drawn so. More data: one more region like this one, and one more year as if independent of these
+    `quarters` with as many practices still waiting, which is the most that a year can give.
     """
     total = uncertain.total(Perspective.INSURER)
     mean, gradient = float(total.location.mean()), total.coefficient[:, :-1].mean(axis=0)
@@ -69,24 +68,20 @@ def measure_next(uncertain: Uncertain, spread: Spread, quarters: int, rng: np.ra
     for key, value, sd in zip(effects.key, own.evppi, own.sd, strict=True):
         check = regression_beside(mean, total.sd, float(sd), rng)
         rows.append(("effect", f"{key.outcome} {key.year}", float(value), check.value, check.floor))
-    rows += _inputs(uncertain, spread, total, rng)
+    rows += _inputs(uncertain, how, total, rng)
     return page_frame("measure_next", [*head, *sorted(rows, key=lambda row: -row[2])])
 
 
-def _inputs(uncertain: Uncertain, spread: Spread, total: JointTotal, rng: np.random.Generator) -> list[tuple[Any, ...]]:
-    """One row for each drawn input, or for each kind where its inputs are drawn together."""
-    drawn, result = uncertain.inputs, uncertain.result
-    ids = [line.id for line in result.ledger.lines]
+def _inputs(
+    uncertain: Uncertain, how: Dependence, total: JointTotal, rng: np.random.Generator
+) -> list[tuple[Any, ...]]:
+    """One row for each input that varies, or for each kind where its inputs are drawn together."""
     worth = np.column_stack([np.zeros(len(total.location)), total.location])
     rows = []
-    kinds = (("price", spread.price), ("cashable", spread.cashable), ("avoidable", spread.avoidable))
-    for kind, declared in kinds:
-        values: dict[str, FloatArray] = {}
-        for line in (name for name in declared if name in ids):
-            share = {"cashable": drawn.cash, "avoidable": drawn.avoid}.get(kind)
-            values[line] = drawn.price[:, ids.index(line)] if share is None else share[:, ids.index(line), 0]
-        if spread.dependence is Dependence.COMMON and len(values) > 1:
-            values = {"all": next(iter(values.values()))}
+    for kind, varied in uncertain.inputs.varied.items():
+        values = dict(varied)
+        if how is Dependence.COMMON and len(values) > 1:
+            values = {"all": np.sum(list(values.values()), axis=0)}  # all rise with one quantile, and so does their sum
         for name, x in values.items():
             found = evppi_regression(worth, x[:, None], rng, permutations=50)
             rows.append((kind, name, found.value, found.cross_fitted, found.floor))

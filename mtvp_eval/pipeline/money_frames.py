@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtvp_eval.arrays import FloatArray
 from mtvp_eval.clock import quarter_label
+from mtvp_eval.costbenefit.build import declared_shares
 from mtvp_eval.costbenefit.joint_interval import Uncertain
 from mtvp_eval.costbenefit.ledger import LedgerLine, TablePrice
 from mtvp_eval.costbenefit.net_benefit import NetBenefit, critical_value
@@ -25,7 +27,6 @@ from mtvp_eval.report.inputs import MONEY_FRAMES, InsurerPage, MoneyInputs, Pric
 if TYPE_CHECKING:
     import pandas as pd
 
-_SHARES = ("uptake", "persistence", "cashable", "avoidable", "backfill")
 _WIDEST = 8
 _POWER = 0.80
 
@@ -67,7 +68,7 @@ def money_inputs(evaluation: Evaluation) -> MoneyInputs | None:
                 }
             ]
         ),
-        assumptions=_assumptions(result, beside.spread),
+        assumptions=_assumptions(uncertain, beside),
         patient_years=result.patient_years(),
         first_period=quarter_label(periods[0]),
         last_period=quarter_label(periods[-1]),
@@ -102,7 +103,9 @@ def insurer_page(evaluation: Evaluation, uncertain: Uncertain, beside: Beside) -
         stranded=_stranded(result),
         tornado=_tornado(result, beside, level),
         contract=contract(uncertain, beside.baseline_value),
-        measure_next=measure_next(uncertain, spread, observed_quarters(evaluation), np.random.default_rng(seed)),
+        measure_next=measure_next(
+            uncertain, spread.dependence, observed_quarters(evaluation), np.random.default_rng(seed)
+        ),
         saving=saving(uncertain, beside, level),
         placebo_year=page_frame("placebo_year", [])
         if beside.placebo is None
@@ -113,7 +116,7 @@ def insurer_page(evaluation: Evaluation, uncertain: Uncertain, beside: Beside) -
         returns=returns(uncertain, beside, seed),
         budget_impact=budget(uncertain, beside, seed, level),
         funding=funding(beside, capacity, seed, level),
-        spread=spread_frame(result, spread),
+        spread=spread_frame(uncertain, beside, seed),
         plane=plane(beside_effect, level),
         acceptability=acceptability(beside_effect, level),
         freed=_freed(result),
@@ -202,27 +205,50 @@ def _extrapolations(beside: Beside, seed: int, level: float) -> pd.DataFrame:
     return page_frame("extrapolations", rows)
 
 
-def _assumptions(result: NetBenefit, spread: Spread) -> pd.DataFrame:
-    """Amounts and shares nobody measured, one row each: ``inputs.<item>.<year>`` or ``line <id>.<share>``."""
+def _assumptions(uncertain: Uncertain, beside: Beside) -> pd.DataFrame:
+    """Amounts and shares used, one row each: ``inputs.<item>.<year>``, ``line <id>.<share>``, ``persistence.<name>``.
+
+    Shares of the ledger count in the observed years; how long an effect lasts counts in an extrapolation only.
+    """
     import pandas as pd
 
+    result, varied = uncertain.result, uncertain.inputs.varied
     supplied, observed = result.scenario.supplied, result.scenario.supplied_observed()
     rows: list[tuple[Any, ...]] = []
     for row in supplied:
         years = f".{row.valid_from.year}" if row.valid_to and row.valid_from.year == row.valid_to.year else ""
-        varied = any(_priced_by(line, row.item) and line.id in spread.price for line in result.ledger.lines)
+        drawn = any(_priced_by(line, row.item) and line.id in varied["price"] for line in result.ledger.lines)
         rows.append(
-            (f"inputs.{row.item}{years}", row.value, row.unit, row.evidence.value, row.source, varied, row in observed)
+            (f"inputs.{row.item}{years}", row.value, row.unit, row.evidence.value, row.source, drawn, row in observed)
         )
-    for a in (a for a in result.assumptions if not a.where.startswith("inputs.")):
-        share, _, value = a.what.partition(" ")
+    shares = declared_shares(result.ledger, result.effects, result.scenario)
+    for share in shares:
+        drawn = share.line in varied.get(share.name, {})
+        item = f"line {share.line}.{share.name}"
+        rows.append((item, _share(share.path), "", share.evidence.value, share.source, drawn, True))
+    listed = {share.assumption() for share in shares}
+    for a in result.assumptions:
         line = a.where.removeprefix("line ")
-        if share in _SHARES:
-            varied = line in getattr(spread, share, ())
-            rows.append((f"{a.where}.{share}", _share(value), "", "assumed", a.source, varied, True))
-        elif line not in {row.item for row in supplied}:
-            rows.append((a.where, a.what, "", "assumed", a.source, line in spread.price, True))
+        if a not in listed and not a.where.startswith("inputs.") and line not in {row.item for row in supplied}:
+            rows.append((a.where, a.what, "", "assumed", a.source, line in varied["price"], True))
+    rows += _lasting(beside)
     return pd.DataFrame(rows, columns=list(MONEY_FRAMES["assumptions"]))
+
+
+def _lasting(beside: Beside) -> list[tuple[Any, ...]]:
+    """How long effects last in each extrapolation: those of all lines, and those of a line with a path of its own."""
+    rows: list[tuple[Any, ...]] = []
+    for made in beside.extrapolations:
+        scenario, drawn = made.scenario, beside.spread.decay is not None
+        later = scenario.observed == 0.0
+        paths = {f"persistence.{scenario.name}": scenario.persistence}
+        for share in declared_shares(made.ledger, made.effects, scenario):
+            if share.name == "persistence":
+                paths[f"line {share.line}.persistence.{scenario.name}"] = share.path
+        for item, path in paths.items():
+            mine = drawn and item.startswith("persistence")
+            rows.append((item, _share(path[later]), "", "assumed", "cost_benefit: extrapolations", mine, False))
+    return rows
 
 
 def _priced_by(line: LedgerLine, item: str) -> bool:
@@ -230,7 +256,6 @@ def _priced_by(line: LedgerLine, item: str) -> bool:
     return isinstance(line.price_payer, TablePrice) and line.price_payer.item == item
 
 
-def _share(path: str) -> float | str:
+def _share(path: FloatArray) -> float | str:
     """One number where a share is the same in every year, else the years' numbers."""
-    values = path.split(", ")
-    return float(values[0]) if len(set(values)) == 1 else path
+    return float(path[0]) if (path == path[0]).all() else ", ".join(f"{share:.2f}" for share in path)

@@ -12,7 +12,7 @@ from mtvp_eval.costbenefit.funding import Funding, fee_as_capacity, spec_name
 from mtvp_eval.costbenefit.joint_interval import Uncertain
 from mtvp_eval.costbenefit.net_benefit import NetBenefit
 from mtvp_eval.costbenefit.parties import Horizon, Party, Perspective
-from mtvp_eval.costbenefit.spread import Spread
+from mtvp_eval.costbenefit.spread import KINDS, Spread
 from mtvp_eval.costbenefit.stakeholders import side_payments, who_pays_who_gains
 from mtvp_eval.errors import LedgerError
 from mtvp_eval.pipeline.money_beside import Beside
@@ -150,17 +150,27 @@ def capacity_frame(result: NetBenefit, declared: CapacityChoices | None) -> pd.D
     return page_frame("capacity", [(*part, declared.source) for part in parts])
 
 
-def spread_frame(result: NetBenefit, spread: Spread) -> pd.DataFrame:
-    """Return every input that the intervals let vary, with its size and who declared it."""
-    own = {line.id: line.spread or {} for line in result.ledger.lines}
+def spread_frame(uncertain: Uncertain, beside: Beside, seed: int) -> pd.DataFrame:
+    """Return every input that the intervals let vary, with its size and who declared it.
+
+    `observed` says that it varies in the observed years; the others move declared extrapolations only.
+    """
+    lines = {line.id: line for line in uncertain.result.ledger.lines}
+    later = [Uncertain.of(result, beside.spread, seed).inputs.varied for result in beside.extrapolations]
+    found = {(kind, name) for varied in (uncertain.inputs.varied, *later) for kind in varied for name in varied[kind]}
     rows: list[tuple[Any, ...]] = []
-    for kind in ("price", "cashable", "avoidable"):
-        for line, size in getattr(spread, kind).items():
-            rows.append((kind, line, size, "ledger" if own.get(line, {}).get(kind) == size else "question"))
-    for line in spread.lag:
-        rows.append(("lag", line, np.nan, "ledger" if "lag" in own.get(line, {}) else "question"))
-    if spread.decay is not None:
-        rows.append(("decay", "all_effects", spread.decay[1], "question"))
-    if spread.uptake:
-        rows.append(("uptake", "patients", spread.uptake, "question"))
+    for kind in KINDS:
+        sizes = _sizes(beside.spread, kind)
+        for name in (name for name in sizes if (kind, name) in found):
+            own = (lines[name].spread or {}).get(kind) if name in lines else None
+            origin = "ledger" if own == sizes[name] else "question"
+            size = np.nan if kind == "lag" else sizes[name]
+            rows.append((kind, name, size, origin, name in uncertain.inputs.varied.get(kind, {})))
     return page_frame("spread", rows)
+
+
+def _sizes(spread: Spread, kind: str) -> dict[str, Any]:
+    """How uncertain each input of a kind is, by its name."""
+    if kind == "decay":
+        return {} if spread.decay is None else {"all_effects": spread.decay[1]}
+    return {"patients": spread.uptake} if kind == "uptake" else dict(getattr(spread, kind))

@@ -108,7 +108,7 @@ PAGE_FRAMES: dict[str, tuple[str, ...]] = {
         *("group", "scenario", "form", "payment", "claims", "outlay", "gp_practice", "insurer", "fte", "minutes"),
         *("low", "high"),
     ),
-    "spread": ("kind", "line", "size", "origin"),
+    "spread": ("kind", "line", "size", "origin", "observed"),
     "plane": (
         *("outcome", "perspective", "effect", "cost", "var_effect", "var_cost", "covariance", "quadrant", "icer"),
         *("shape", "low", "high"),

@@ -8,6 +8,7 @@ from mtvp_eval.report.inputs import ReportInputs
 from mtvp_eval.report.labels import interval, joined, number, text
 from mtvp_eval.report.small_groups import shown_effects
 from mtvp_eval.report.tables.effects import decimals
+from mtvp_eval.report.tables.inference import hidden_choices
 from mtvp_eval.report.tables.layout import percent
 
 
@@ -18,13 +19,10 @@ def why(inputs: ReportInputs, language: str) -> list[str]:
         return []
     title = {o.id: o.title[language] for o in inputs.outcomes}
     said = []
-    first = frame[frame["outcome"] == inputs.primary_outcome]
+    first = frame[(frame["outcome"] == inputs.primary_outcome) & ~hidden_choices(inputs)]
     for row in first.itertuples():
-        if min(row.treated, row.comparison) >= inputs.min_units:
-            said.append(
-                _say(f"why_{row.recommended}", language, outcome=title[row.outcome], treated=row.treated,
-                     comparison=row.comparison)
-            )  # fmt: skip
+        words = {"outcome": title[row.outcome], "treated": row.treated, "comparison": row.comparison}
+        said.append(_say(f"why_{row.recommended}", language, **words))
     few = frame[frame["recommended"] == "randomization"]
     if len(few):
         said.append(_say("few_sides", language, titles=joined([title[o] for o in few["outcome"]], language)))
@@ -56,14 +54,15 @@ def looks(inputs: ReportInputs, language: str) -> str:
         return _say("looks_unknown", language)
     if planned is None or planned < 2:
         return _say("looks_one" if taken == 1 and planned == 1 else "looks_taken", language, taken=taken)
-    row = inputs.intervals[inputs.intervals["outcome"] == inputs.primary_outcome].iloc[0]
-    info = inputs.outcome(inputs.primary_outcome)
-    return _say(
-        "looks_planned", language, taken=taken, planned=planned, level=percent(inputs.level),
-        own=number(100 * inputs.look_level, language, 2 if inputs.look_level < 0.9999 else 4),
-        outcome=info.title[language], unit=info.unit[language],
-        range=interval(row["look_low"], row["look_high"], language, decimals(inputs)[info.id]),
-    )  # fmt: skip
+    own = number(100 * inputs.look_level, language, 2 if inputs.look_level < 0.9999 else 4)
+    words = {"taken": taken, "planned": planned, "level": percent(inputs.level), "own": own}
+    info, shown = inputs.outcome(inputs.primary_outcome), inputs.intervals[~hidden_choices(inputs)]
+    ends = shown.loc[shown["outcome"] == info.id, ["look_low", "look_high"]].to_numpy(float)
+    if not np.isfinite(ends).all() or not len(ends):
+        return _say("looks_planned_alone", language, **words)
+    words |= {"outcome": info.title[language], "unit": info.unit[language]}
+    low, high = ends[0]
+    return _say("looks_planned", language, **words, range=interval(low, high, language, decimals(inputs)[info.id]))
 
 
 def pretrends(inputs: ReportInputs, language: str) -> list[str]:

@@ -155,7 +155,7 @@ class Page:
         return self.table(name, **wanted)
 
     def figure(self, name: str, outcome: str = "") -> ReportFigure | Prose:
-        """Return a figure, drawn from the table of the same name.
+        """Return a figure, drawn from the table of the same name; nothing where there is nothing to draw.
 
         Raises
         ------
@@ -167,17 +167,23 @@ class Page:
         table = report_table(_TABLE_OF.get(name, name), self.inputs, self.language)
         if table is None or table.frame.empty:
             return Prose(())
-        if name in ("event_study", "trends", "robustness"):
+        if name in ("event_study", "trends"):
             table = table.rows(outcome=outcome or self.inputs.primary_outcome)
         if name in ("event_study", "event_studies", "robustness", "estimators"):
             table = table.rows(weighting=self.inputs.headline_weighting)
+        declared = _declared(self.inputs)
+        if name in ("robustness", "estimators"):
+            shown = (outcome or self.inputs.primary_outcome,) if name == "robustness" else declared
+            table = estimators.beside_headline(table, self.inputs.headline_method, shown)
+            if table.frame.empty:
+                return Prose(())
         draw = {
             "event_study": lambda: effects.event_study(table, percent(self.inputs.level)),
             "event_studies": lambda: effects.event_studies(table, percent(self.inputs.level)),
             "trends": lambda: effects.trends(table, tuple(str(c) for c in self.inputs.cohorts["cohort"])),
             "forest": lambda: effects.forest(table, self.inputs.headline_weighting),
             "robustness": lambda: estimators.robustness(table, self.inputs.headline_method),
-            "estimators": lambda: estimators.estimators(table, self.inputs.headline_method, _declared(self.inputs)),
+            "estimators": lambda: estimators.estimators(table, self.inputs.headline_method, declared),
             "estimability": lambda: design.estimability(table),
             "parties": lambda: money.parties(table),
             "trend_sensitivity": lambda: sensitivity.trend_sensitivity(

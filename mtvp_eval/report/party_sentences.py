@@ -10,9 +10,6 @@ from mtvp_eval.report.sentences import say
 from mtvp_eval.report.tables.layout import percent
 from mtvp_eval.report.tables.money import assumption
 
-_OBSERVED_KINDS = ("price", "cashable", "avoidable", "lag")
-"""What can vary within the observed years; decay and take-up begin after them."""
-
 
 def uncertainty(inputs: ReportInputs, language: str) -> list[str]:
     """Say what the intervals hold beside the effects, what effects alone would give, and what is left out."""
@@ -20,7 +17,7 @@ def uncertainty(inputs: ReportInputs, language: str) -> list[str]:
     if page is None or money is None:
         return []
     said = []
-    if page.spread[page.spread["kind"].isin(_OBSERVED_KINDS)].empty:
+    if not page.spread["observed"].astype(bool).any():
         said.append(say("uncertainty_none", language))
     else:
         insurer = money.perspectives.set_index("perspective").loc["insurer"]
@@ -46,13 +43,10 @@ def uncertainty(inputs: ReportInputs, language: str) -> list[str]:
 
 def _varied(page: InsurerPage, language: str) -> list[str]:
     """The inputs that vary in the observed years, a kind with its lines: ``amount (outlay, fee)``."""
-    found = []
-    for kind in _OBSERVED_KINDS:
-        lines = page.spread.loc[page.spread["kind"] == kind, "line"]
-        if not lines.empty:
-            names = [term("line", term("item", str(line), language), language) for line in lines]
-            found.append(f"{term('spread_kind', kind, language)} ({', '.join(names)})")
-    return found
+    found: dict[str, list[str]] = {}
+    for row in page.spread[page.spread["observed"].astype(bool)].itertuples():
+        found.setdefault(str(row.kind), []).append(term("line", term("item", str(row.line), language), language))
+    return [f"{term('spread_kind', kind, language)} ({', '.join(names)})" for kind, names in found.items()]
 
 
 def parties(inputs: ReportInputs, language: str) -> list[str]:
@@ -113,8 +107,8 @@ def funding(inputs: ReportInputs, language: str) -> list[str]:
     page = _page(inputs)
     if page is None or page.funding.empty:
         return []
-    rows = page.funding.set_index("scenario")
-    base = rows[rows["group"] == "base"].iloc[0]
+    rows = page.funding.set_index(["group", "scenario"])  # a form of the question's own may bear a known one's name
+    base = rows.loc[("base", "base")]
     claims, net = float(base["claims"]), float(base["gp_practice"])
     change = "fell" if claims < 0 else "rose" if claims > 0 else "same"
     words = {
@@ -131,8 +125,8 @@ def funding(inputs: ReportInputs, language: str) -> list[str]:
         ),
     }
     said = [say("income", language, **words)]
-    if claims != 0.0 and "fixed_revenue" in rows.index:
-        fixed = rows.loc["fixed_revenue"]
+    if claims != 0.0 and ("funding", "fixed_revenue") in rows.index:
+        fixed = rows.loc[("funding", "fixed_revenue")]
         both = {
             name: euro(float(fixed[column]), language, 2, signed=True)
             for name, column in (("practice", "gp_practice"), ("insurer", "insurer"))

@@ -147,6 +147,54 @@ def test_a_declared_extrapolation_stands_apart_and_leaves_the_headline(project, 
     assert "declared" in set(made.money.page.tornado["origin"])
 
 
+def test_every_share_that_a_ledger_may_declare_reaches_the_report(project):
+    path = project / "data_dictionary" / "ledgers" / "mtvp.yaml"
+    ledger = yaml.safe_load(path.read_text(encoding="utf-8"))
+    lines = {line["id"]: line for line in ledger["lines"]}
+    lines["fee"].update(uptake=0.9)
+    lines["practice_outlay"].update(uptake=0.8, spread={"price": 0.25}, price_resource={"share_of_payer": 0.7})
+    lines["regional_organisation"].update(uptake=0.8, evidence="assumed")
+    lines["gp_cost"].update(cashable=0.6, backfill=0.2, persistence={"half_life": 3}, spread={"cashable": 0})
+    lines["hospital_cost"]["spread"].update(lag=[0.5, 0.5])
+    path.write_text(yaml.safe_dump(ledger), encoding="utf-8")
+    amount = {"price_year": 2024, "evidence": "assumed", "source": "test"}
+    ask(
+        project,
+        extrapolations={"later": {"patient_years": [90_000, 90_000], "persistence": {"geometric": 0.2}}},
+        spread={"decay": {"mean": 0.2, "sd": 0.1}, "uptake": 0.1},
+        inputs={
+            **{item: {year: {"value": 3.0, **amount} for year in (2023, 2024, 2025)}
+               for item in ("practice_outlay", "regional_organisation_fee")},
+            "mtvp_fee": {2024: {"value": 3.0, **amount}},
+            "cpi": {2025: {"value": 110.0, "source": "test", "evidence": "assumed"}},
+        },
+    )  # fmt: skip
+    made = report_inputs(run_evaluation("small"))
+    known = made.money.assumptions.set_index("item")
+    declared = {
+        "line fee.uptake": ("contract", False, True), "line practice_outlay.uptake": ("assumed", False, True),
+        "line practice_outlay.resource": ("assumed", False, True), "line gp_cost.cashable": ("assumed", False, True),
+        "line gp_cost.backfill": ("assumed", False, True), "line hospital_cost.cashable": ("assumed", True, True),
+        "persistence.later": ("assumed", True, False), "line gp_cost.persistence.later": ("assumed", False, False),
+    }  # fmt: skip
+    for item, expected in declared.items():
+        assert tuple(known.loc[item, ["evidence", "varied", "observed"]]) == expected
+    page = made.money.page
+    assert set(page.spread.itertuples(index=False, name=None)) >= {
+        ("price", "practice_outlay", 0.25, "ledger", True), ("cashable", "hospital_cost", 0.15, "ledger", True),
+        ("decay", "all_effects", 0.1, "question", False), ("uptake", "patients", 0.1, "question", False),
+    }  # fmt: skip
+    assert "gp_cost" not in set(page.spread["line"])  # declared to be exactly known
+    lag = page.spread[page.spread["kind"] == "lag"]
+    assert lag["observed"].tolist() == [False]  # the only observed year is the first
+    assert {"price", "cashable", "avoidable"} >= set(page.measure_next["kind"]) - {"all", "data", "effect"}
+    widest = set(zip(page.tornado["input"], page.tornado["name"], strict=True))
+    assert {("uptake", "regional_organisation"), ("backfill", "gp_cost")} <= widest
+    for language in ("nl", "en"):
+        shown = " ".join(repr(table) for table in all_tables(made, language))
+        assert not [word for word in ("gp_cost", "practice_outlay", ".later", "backfill") if f" {word}" in shown]
+
+
 def test_the_placebo_year_lies_before_the_first_start_and_prices_effects_only(project):
     evaluation = run_evaluation("small")
     beside = evaluation.money.beside

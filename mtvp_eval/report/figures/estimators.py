@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +17,20 @@ if TYPE_CHECKING:
     from mtvp_eval.report.table import ReportTable
 
 
+def beside_headline(table: ReportTable, headline: str, outcomes: tuple[str, ...]) -> ReportTable:
+    """Return the rows of some outcomes that have an estimate in the unit of the headline's.
+
+    Others have no place on its axis; where the headline shows no estimate there is nothing to stand beside.
+    """
+    frame = table.frame[table.frame["outcome"].isin(outcomes) & table.frame["estimate"].notna()]
+    unit = frame[frame["method"] == headline].set_index("outcome")["unit_text"].to_dict()
+    same = [unit.get(o) == u for o, u in zip(frame["outcome"], frame["unit_text"], strict=True)]
+    return replace(table, frame=frame[np.array(same, dtype=np.bool_)].reset_index(drop=True), withheld=None)
+
+
 def robustness(table: ReportTable, headline: str) -> ReportFigure:
     """Draw the average effect of the one outcome that the table holds, a row an estimator, the headline marked."""
-    frame, language = _drawn(table.frame, headline), table.language
+    frame, language = table.frame, table.language
     methods = _methods(frame)
     with canvas(height=0.9 + 0.27 * max(len(methods), 1)) as (figure, axes):
         ax = axes[0, 0]
@@ -39,7 +51,7 @@ def robustness(table: ReportTable, headline: str) -> ReportFigure:
 def estimators(table: ReportTable, headline: str, outcomes: tuple[str, ...]) -> ReportFigure:
     """Draw the same for each of the outcomes, three panels a row; every panel has its own unit."""
     language = table.language
-    frame = _drawn(table.frame[table.frame["outcome"].isin(outcomes)], headline)
+    frame = table.frame
     groups = [frame[frame["outcome"] == o] for o in outcomes if (frame["outcome"] == o).any()]
     methods = _methods(frame)
     rows = -(-len(groups) // 3)
@@ -61,13 +73,6 @@ def estimators(table: ReportTable, headline: str, outcomes: tuple[str, ...]) -> 
         text("figure.estimators.alt", language, n=len(groups), methods=len(methods), table=table.id),
         svg,
     )
-
-
-def _drawn(frame: pd.DataFrame, headline: str) -> pd.DataFrame:
-    """Return the rows with an estimate in the unit of the headline: others have no place on its axis."""
-    unit = frame[frame["method"] == headline].set_index("outcome")["unit_text"].to_dict()
-    same = [unit.get(o) == u for o, u in zip(frame["outcome"], frame["unit_text"], strict=True)]
-    return frame[frame["estimate"].notna() & np.array(same, dtype=np.bool_)].reset_index(drop=True)
 
 
 def _methods(frame: pd.DataFrame) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mtvp_eval.arrays import BoolArray
 from mtvp_eval.report.inputs import ReportInputs
 from mtvp_eval.report.labels import term, text
 from mtvp_eval.report.small_groups import shown_effects
@@ -19,12 +20,17 @@ _AS_ADVISED = {"satterthwaite": "HC2", "cr1": "CR1", "cr2": "CR2", "randomizatio
 """Advised interval -> how the name of an interval that follows the advice begins."""
 
 
+def hidden_choices(inputs: ReportInputs) -> BoolArray:
+    """Return for each row of the choices of intervals whether its numbers stay withheld: a small or withheld group."""
+    frame, overall = inputs.intervals, shown_effects(inputs)
+    gone = overall[(overall["estimand"] == "overall") & overall["withheld"]]["outcome"]
+    few = (frame[["treated", "comparison"]] < inputs.min_units).any(axis=1)
+    return (frame["outcome"].isin(set(gone)) | few).to_numpy(np.bool_)
+
+
 def intervals(inputs: ReportInputs, language: str) -> ReportTable:
     """Return for each outcome's average effect who compares, the interval used, and those that stand beside it."""
     frame = inputs.intervals
-    overall = shown_effects(inputs)
-    gone = set(overall[(overall["estimand"] == "overall") & overall["withheld"]]["outcome"])
-    few = (frame[["treated", "comparison"]] < inputs.min_units).any(axis=1) if len(frame) else frame["treated"] < 0
     infos = [inputs.outcome(str(o)) for o in frame["outcome"]]
     places = decimals(inputs)
     frame = frame.assign(
@@ -60,8 +66,9 @@ def intervals(inputs: ReportInputs, language: str) -> ReportTable:
         *ends("look", "all_looks"),
         Column("unit_text", text("column.unit", language)),
     )
-    hidden = (frame["outcome"].isin(gone) | few).to_numpy(np.bool_)
-    return table("intervals", frame, columns, ("outcome",), language, hidden, keep=("title", "unit_text"))
+    return table(
+        "intervals", frame, columns, ("outcome",), language, hidden_choices(inputs), keep=("title", "unit_text")
+    )
 
 
 def pretrend_power(inputs: ReportInputs, language: str) -> ReportTable:

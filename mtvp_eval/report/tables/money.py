@@ -134,12 +134,14 @@ def assumption(id_: str, language: str) -> str:
 
     >>> assumption("inputs.practice_outlay.2023", "en"), assumption("line practice_outlay", "en")
     ('outlay of practices (2023)', 'outlay of practices')
+    >>> assumption("line practice_outlay.uptake", "en"), assumption("persistence.later", "en")
+    ('outlay of practices (take-up)', 'persistence after the observed years (later)')
     """
-    item, _, year = id_.removeprefix("inputs.").removeprefix("line ").partition(".")
+    item, *more = id_.removeprefix("inputs.").removeprefix("line ").split(".")
     words = term("item", item, language)
     if words == item:
         words = term("line", item, language)
-    return f"{words} ({term('share', year, language)})" if year else words
+    return f"{words} ({', '.join(term('share', part, language) for part in more)})" if more else words
 
 
 def not_computed(money: MoneyInputs, language: str) -> ReportTable:

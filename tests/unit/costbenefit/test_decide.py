@@ -55,6 +55,18 @@ def test_answers_keyed_by_option_and_threshold(spec, tmp_path):
     assert len(decision.to_frame()) == 9
 
 
+def test_a_parameter_that_is_certain_has_no_value(spec, tmp_path):
+    rows = (tmp_path / "parameters.csv").read_text(encoding="utf-8").splitlines()
+    fixed = [rows[0], *(",".join([*row.split(",")[:2], "7"]) for row in rows[1:])]
+    (tmp_path / "parameters.csv").write_text("\n".join(fixed) + "\n", encoding="utf-8")
+    spec.write_text(spec.read_text(encoding="utf-8").replace("[x, [x, noise]]", "[x, noise, [x, noise]]"), "utf-8")
+    decide(spec)
+    found = json.loads((tmp_path / "decision.json").read_text(encoding="utf-8"))["evppi"]
+    # means of 400 net benefits of some 4e4 are rounded at 1e-10
+    assert list(found["noise"].values()) == pytest.approx([0.0, 0.0, 0.0], abs=1e-9)
+    assert found["x+noise"]["1500"] == pytest.approx(found["x"]["1500"], rel=1e-12)
+
+
 def test_another_file_can_be_named(spec, tmp_path):
     decide(spec, tmp_path / "other.json")
     assert (tmp_path / "other.json").is_file()

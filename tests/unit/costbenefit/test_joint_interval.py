@@ -1,5 +1,7 @@
 """Intervals of everything uncertain: exact without other inputs, equal to joint draws with them, wide as declared."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,23 @@ def test_the_variance_is_that_of_effect_price_and_share_together(result):
     exact = (0.2 * 11_520) ** 2 + (0.2 * 15_000) ** 2 + 4e6 * (0.5**2 + 0.2**2)
     assert total.sd**2 == pytest.approx(exact, rel=0.06)
     assert total.location.mean() == pytest.approx(result.total(Perspective.INSURER).mean, rel=1e-3)
+
+
+@pytest.mark.parametrize("refilled", [0.0, 0.4])
+@pytest.mark.parametrize("kept", [1.0, 0.5])
+def test_the_spread_of_a_share_is_that_of_the_ledger_whatever_part_is_refilled_or_kept(
+    result, price_table, refilled, kept
+):
+    lines = [replace(line, backfill=refilled, kept=kept if line.effect else 1.0) for line in result.ledger.lines]
+    made = net_benefit(replace(result.ledger, lines=tuple(lines)), result.effects, price_table, result.scenario)
+    spread = Spread(cashable={"hospital": 0.15}, avoidable={"hospital": 0.15})
+    cash = Uncertain.of(made, spread, 8).total(Perspective.INSURER)
+    # the share .5 has sd .15 in the ledger; what is not refilled and kept scales both. 2e-3: mean and sd of 2,000
+    # stratified draws of a beta differ by less
+    assert cash.location.std() == pytest.approx(0.15 * 15_000 * (1 - refilled) * kept, rel=2e-3)
+    assert cash.location.mean() == pytest.approx(made.total(Perspective.INSURER).mean, rel=2e-3)
+    used = Uncertain.of(made, spread, 8).total(Perspective.SOCIETY)
+    assert used.location.std() == pytest.approx(0.15 * 15_000 * (1 - refilled), rel=2e-3)
 
 
 def test_amounts_that_rise_together_widen_the_interval(document, make_line, price_table):

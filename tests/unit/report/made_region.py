@@ -225,7 +225,9 @@ def made_page(**changes: object) -> InsurerPage:
             ("insurer", 20.0, 2.88, -12.0, 17.9, 65.0, 65.0, 1.9, 1.9, 4.8),
         ),
         spread=frame(
-            "spread", ("price", "practice_outlay", 0.25, "question"), ("cashable", "hospital_cost", 0.15, "ledger")
+            "spread",
+            ("price", "practice_outlay", 0.25, "question", True),
+            ("cashable", "hospital_cost", 0.15, "ledger", True),
         ),
         freed=301_200.0,
         guards=7,

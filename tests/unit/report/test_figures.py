@@ -56,6 +56,27 @@ def test_estimators_are_drawn_from_their_table_and_only_in_its_unit():
     assert ratios.figure("robustness").alt.startswith(f"Points with intervals for {len(shown) - 1} estimators")
 
 
+@pytest.mark.parametrize("absent", [False, True])
+def test_no_estimator_is_drawn_where_the_headline_shows_no_estimate(absent):
+    inputs = made_inputs()
+    frame = inputs.robustness
+    own = frame["method"] == inputs.headline_method
+
+    def without(outcomes):
+        gone = own & frame["outcome"].isin(outcomes)
+        kept = frame[~gone].reset_index(drop=True)
+        blank = frame.assign(**{n: frame[n].mask(gone) for n in ("estimate", "ci_low", "ci_high")})
+        return Page(made_inputs(robustness=kept if absent else blank, multiplicity=families), "en")
+
+    names = [o.id for o in inputs.outcomes]
+    families = inputs.multiplicity.reindex(range(len(names))).assign(outcome=names, family="secondary")
+    primary = without([inputs.primary_outcome])
+    assert primary.figure("robustness")._repr_html_() == ""
+    assert f"of {len(names) - 1} outcomes" in primary.figure("estimators").alt
+    assert primary.figure("robustness", names[0]).alt.startswith("Points with intervals for 2 estimators")
+    assert without(names).figure("estimators")._repr_html_() == ""
+
+
 def test_a_withheld_cohort_has_no_line():
     inputs = made_inputs()
     units = [3 if c == "never" else n for c, n in zip(inputs.cohorts["cohort"], inputs.cohorts["units"], strict=True)]

@@ -81,6 +81,23 @@ def test_looks_are_counted_and_adjusted_for_or_said_not_to_be(taken, planned, sa
     assert ("-20" in looks(inputs, "nl") or "−20" in looks(inputs, "nl")) == (planned == 4)
 
 
+@pytest.mark.parametrize("changes", [{"treated": 4}, {"comparison": 4}, {"look_low": np.nan, "look_high": np.nan}])
+def test_planned_looks_show_no_interval_that_their_table_withholds_or_lacks(changes):
+    inputs = with_choices(**{"look_low": -20.0, "look_high": 30.0, **changes})
+    inputs = replace(inputs, looks=(2, 4), look_level=0.9969)
+    assert [n.id for n in Page(inputs, "en").table("intervals").numbers() if "look" in n.id] == []
+    for language, level in (("en", "99.69%"), ("nl", "99,69%")):
+        said = looks(inputs, language)
+        assert level in said
+        assert inputs.outcome(inputs.primary_outcome).title[language] not in said
+        assert not any(end in said for end in ("20", "30", "\N{EN DASH}"))
+
+
+def test_planned_looks_without_an_interval_of_the_primary_outcome_are_still_counted():
+    inputs = replace(made_inputs(), looks=(2, 4), look_level=0.9969)
+    assert "look 2 of 4 planned" in looks(inputs, "en")
+
+
 def test_the_power_of_the_pre_test_is_said_at_the_larger_chance():
     inputs = with_choices()
     assert "80%" in pretrends(inputs, "en")[0]

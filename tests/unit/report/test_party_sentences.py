@@ -30,7 +30,7 @@ def test_intervals_say_what_varies_how_it_hangs_together_and_what_effects_alone_
 def test_without_a_declared_spread_the_intervals_say_so():
     none = made_page().spread.iloc[:0]
     assert "no spread was declared" in said("uncertainty", page={"spread": none})
-    later = made_page().spread.assign(kind=["decay", "uptake"])  # neither can move an observed year
+    later = made_page().spread.assign(observed=False)  # what moves an extrapolation only
     assert "no spread was declared" in said("uncertainty", page={"spread": later})
 
 
@@ -81,6 +81,14 @@ def test_fewer_consultations_are_income_lost_unless_revenue_is_fixed():
 def test_an_own_form_of_payment_keeps_its_name():
     assert "Grant for staff: offer" in repr(report_table("funding", inputs(), "en"))
     assert "offer" in {n.id.split("/")[1].split(".")[-1] for n in report_table("funding", inputs(), "en").numbers()}
+
+
+def test_an_own_form_that_bears_the_name_of_a_known_one_is_not_taken_for_it():
+    frame = made_page().funding
+    own = frame.assign(scenario=frame["scenario"].replace("offer", "fixed_revenue"))
+    assert said("funding", page={"funding": own}) == said("funding")
+    alone = own[own["group"] != "funding"]
+    assert "fixed revenue" not in said("funding", page={"funding": alone})
 
 
 def test_a_ratio_is_shown_only_where_it_means_something_and_its_set_in_words():
