@@ -7,6 +7,7 @@ is made again from the same inputs. `RunRecord` goes into `run.json`, which stay
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -93,6 +94,21 @@ def provenance(files: Mapping[str, Path], seed: int | None) -> Provenance:
     """
     hashes = sorted((name, sha256(path)) for name, path in files.items())
     return Provenance(mtvp_eval.__version__, seed, tuple(hashes))
+
+
+def fingerprint(made_from: Mapping[str, Any]) -> str:
+    """Return one hash of all that numbers follow from: a manifest, the files of this package, and versions.
+
+    Two processes of one machine with the same fingerprint compute the same numbers. It is never published, since
+    versions differ between machines.
+
+    >>> len(fingerprint(Provenance("0.1.0", 1, ()).to_dict()))
+    64
+    """
+    files = named_files(Path(mtvp_eval.__file__).parent, "mtvp_eval")
+    own = {name: sha256(path) for name, path in files.items() if not name.endswith(".pyc")}
+    content = [dict(made_from), own, platform.python_version(), sorted(_versions(_NUMERIC_PACKAGES))]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def record_run(root: Path) -> RunRecord:

@@ -311,9 +311,8 @@ def nearest_in_size(group_size: FloatArray, stratum: IntArray, target: float, ke
     [0, 1, 3]
     """
     distance = np.abs(np.log(group_size / target))
-    order = np.argsort(distance, kind="stable")
-    turn = np.zeros(len(order), dtype=np.int64)
-    seen: dict[int, int] = {}
-    for row in order.tolist():
-        turn[row] = seen[int(stratum[row])] = seen.get(int(stratum[row]), -1) + 1
+    order = np.lexsort((distance, stratum))
+    within = stratum[order]
+    turn = np.empty(len(order), dtype=np.int64)
+    turn[order] = np.arange(len(order)) - np.searchsorted(within, within)
     return np.sort(np.lexsort((distance, turn))[:keep])

@@ -18,6 +18,7 @@ from mtvp_eval.pipeline.open_data import evaluate_open_data, prepare_open_data, 
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
 from mtvp_eval.pipeline.open_data_euros import euro_effects
 from mtvp_eval.pipeline.open_data_frames import euro_frame, open_data_frames, synthetic_frame, trend_frame
+from mtvp_eval.pipeline.open_data_handed import handed_over
 from mtvp_eval.pipeline.open_data_methods import other_methods
 from mtvp_eval.pipeline.open_data_results import OpenData, OpenDataEvaluation
 from mtvp_eval.pipeline.open_data_synthetic import synthetic_fits
@@ -39,6 +40,8 @@ OWN_COVARIATES = frozenset({"log_insured", "share_65", "level_total"})
 def open_data_inputs(data: Path | None = None) -> OpenDataInputs:
     """Answer the question of `reports/open_data/evaluation.yaml` from the public files.
 
+    A notebook that `mtvp open-data` runs takes the answer that the command computed from the same (`handed_over`).
+
     Parameters
     ----------
     data : folder with the subfolders vektis/ and cbs/, or the folder of the Vektis files with cbs/ beside it; by
@@ -56,6 +59,17 @@ def open_data_inputs(data: Path | None = None) -> OpenDataInputs:
     vektis, cbs = open_data_folders(data)
     codes, prices = resource("data_dictionary") / "codes", resource("data_dictionary") / "prices"
     tables = require_files(config, vektis, cbs, codes)
+    sources = {
+        **{f"raw/vektis/{p.name}": p for year in config.years for p in files_of_year(vektis, year)},
+        **{f"raw/cbs/{path.name}": path for path in tables},
+        f"reports/{REGION}/evaluation.yaml": question,
+        **named_files(codes / "open_data", "data_dictionary/codes/open_data"),
+        "data_dictionary/prices/indices.csv": prices / "indices.csv",
+    }
+    manifest = provenance(sources, config.estimation.seed).to_dict()
+    handed = handed_over(manifest)
+    if handed is not None:
+        return handed
     with step("reading the Vektis files"):
         prepared = prepare_open_data(config, vektis, codes, cbs if tables else None)
     with step("estimating effects and their placebo distributions"):
@@ -67,14 +81,6 @@ def open_data_inputs(data: Path | None = None) -> OpenDataInputs:
         )
     with step("changing one choice at a time"):
         others = sensitivities(config, prepared)
-    sources = {
-        **{f"raw/vektis/{p.name}": p for year in config.years for p in files_of_year(vektis, year)},
-        **{f"raw/cbs/{path.name}": path for path in tables},
-        f"reports/{REGION}/evaluation.yaml": question,
-        **named_files(codes / "open_data", "data_dictionary/codes/open_data"),
-        "data_dictionary/prices/indices.csv": prices / "indices.csv",
-    }
-    manifest = provenance(sources, config.estimation.seed).to_dict()
     frames = report_frames(answer, open_data_frames(answer, others, codes), codes)
     with step("other estimators, and how far trends may differ"):
         frames |= _beside(answer, read_price_table(prices).index)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mtvp_eval.config import config_path
+from mtvp_eval.pipeline.open_data_handed import handed_to_kernels
 from mtvp_eval.pipeline.open_data_inputs import REGION, open_data_folders, open_data_inputs
 from mtvp_eval.pipeline.publish import data_for_kernels, write_run_record
 from mtvp_eval.progress import step
@@ -19,7 +20,7 @@ NAMES = {"en": TEMPLATE, "nl": f"{TEMPLATE}_nl"}
 
 
 def open_data(data: Path | None = None, jobs: int = 2) -> Iterator[str]:
-    """Make and publish the report on open claims data; yield where to look.
+    """Make and publish the report on open claims data, computed once for both languages; yield where to look.
 
     Parameters
     ----------
@@ -35,7 +36,11 @@ def open_data(data: Path | None = None, jobs: int = 2) -> Iterator[str]:
     inputs = open_data_inputs(data)
     template = resource("notebooks") / f"{TEMPLATE}.ipynb"
     renderings = [publishing.Rendering(template, {"language": language}, name) for language, name in NAMES.items()]
-    with data_for_kernels(open_data_folders(data)[0]), step("running the notebook in both languages"):
+    with (
+        data_for_kernels(open_data_folders(data)[0]),
+        handed_to_kernels(inputs),
+        step("running the notebook in both languages"),
+    ):
         made = publishing.publish(folder, renderings, inputs, (), jobs)
     write_run_record(folder)
     yield f"reports/{REGION}/"

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from mtvp_eval.errors import CommandError, DataError, EstimationError, VerificationError
+from mtvp_eval.pipeline.open_data_handed import handed_to_kernels
 from mtvp_eval.pipeline.open_data_inputs import open_data_inputs
 from mtvp_eval.pipeline.publish_open_data import open_data, verify_open_data
 from mtvp_eval.report.html_check import problems
@@ -210,6 +211,42 @@ def test_a_window_without_any_start_is_refused(project, files):
     ask(project, {**shorter, **changes})
     with pytest.raises(EstimationError, match="No project can be estimated"):
         open_data_inputs(files)
+
+
+def test_a_notebook_takes_the_answer_of_the_command_only_if_all_it_follows_from_is_the_same(
+    project, files, tmp_path, monkeypatch
+):
+    raw = tmp_path / "vektis"
+    shutil.copytree(files, raw)
+    answer = open_data_inputs(raw)
+
+    def computing(*_):
+        raise EstimationError("computed anew")
+
+    monkeypatch.setattr("mtvp_eval.pipeline.open_data_inputs.prepare_open_data", computing)
+    with handed_to_kernels(answer):
+        handed = open_data_inputs(raw)
+        assert handed is not answer
+        assert published_numbers(handed) == published_numbers(answer)
+        for name, frame in answer.frames.items():
+            pd.testing.assert_frame_equal(handed.frames[name], frame)
+        file = raw / "vektis_2014_gemeente.csv.gz"
+        as_published = file.read_bytes()
+        file.write_bytes(gzip.compress(gzip.decompress(as_published), mtime=1))  # the same content, another file
+        with pytest.raises(EstimationError, match="anew"):
+            open_data_inputs(raw)
+        file.write_bytes(as_published)
+        with monkeypatch.context() as patch:
+            patch.setattr("mtvp_eval.provenance.platform.python_version", lambda: "another")
+            with pytest.raises(EstimationError, match="anew"):
+                open_data_inputs(raw)
+        ask(project, {**SMALL, "seed: 20211101": "seed: 20211102"})
+        with pytest.raises(EstimationError, match="anew"):
+            open_data_inputs(raw)
+        ask(project, SMALL)
+        assert open_data_inputs(raw).manifest == answer.manifest
+    with pytest.raises(EstimationError, match="anew"):
+        open_data_inputs(raw)
 
 
 @pytest.mark.slow

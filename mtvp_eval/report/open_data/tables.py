@@ -217,7 +217,8 @@ def _wide(frame: pd.DataFrame, by: str) -> pd.DataFrame:
 
 def named(frame: pd.DataFrame, inputs: OpenDataInputs, language: str) -> pd.DataFrame:
     """Add the words for projects and outcomes."""
-    frame = frame.reset_index(drop=True).assign(label=[inputs.label(str(name), language) for name in frame["project"]])
+    labels = {name: inputs.label(str(name), language) for name in dict.fromkeys(frame["project"])}
+    frame = frame.reset_index(drop=True).assign(label=[labels[name] for name in frame["project"]])
     if "outcome" in frame:
         frame["title"] = [term("open_data_outcome", str(name), language) for name in frame["outcome"]]
     return frame
