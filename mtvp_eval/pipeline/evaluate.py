@@ -119,16 +119,21 @@ def run_evaluation(region: str, data: Path | None = None) -> Evaluation:
         money = price_effects(
             config, linked, extracts.tables.get("programme_costs"), whose, effects, dictionary.outcomes
         )
-    sources = {
-        **named_files(folder, f"raw/{region}"),
-        f"reports/{region}/evaluation.yaml": config_path(root, region),
-        **named_files(resource("data_dictionary"), "data_dictionary"),
-    }
-    record = provenance(sources, config.estimation.seed)
     return Evaluation(
         config, dictionary, programme, linked, everybody, panel, design, drawn, draw, effects, replay, money, carry,
-        took_part, brings, chosen, record,
+        took_part, brings, chosen, origin(config, folder),
     )  # fmt: skip
+
+
+def origin(config: EvaluationConfig, folder: Path) -> Provenance:
+    """Return what the numbers of a region follow from: its extracts in `folder`, question, dictionary and seed."""
+    region = config.region
+    sources = {
+        **named_files(folder, f"raw/{region}"),
+        f"reports/{region}/evaluation.yaml": config_path(project_root(), region),
+        **named_files(resource("data_dictionary"), "data_dictionary"),
+    }
+    return provenance(sources, config.estimation.seed)
 
 
 def data_folder(region: str, data: Path | None = None) -> Path:

@@ -14,11 +14,11 @@ from mtvp_eval.data.open_data.codes import GP_SECTORS, read_code_table, read_sec
 from mtvp_eval.data.open_data.vektis import files_of_year, supply_problems
 from mtvp_eval.errors import CommandError, DataError, EstimationError
 from mtvp_eval.pipeline.evaluate import DATA_VARIABLE
+from mtvp_eval.pipeline.handed import handed_over
 from mtvp_eval.pipeline.open_data import evaluate_open_data, prepare_open_data, sensitivities
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
 from mtvp_eval.pipeline.open_data_euros import euro_effects
 from mtvp_eval.pipeline.open_data_frames import euro_frame, open_data_frames, synthetic_frame, trend_frame
-from mtvp_eval.pipeline.open_data_handed import handed_over
 from mtvp_eval.pipeline.open_data_methods import other_methods
 from mtvp_eval.pipeline.open_data_results import OpenData, OpenDataEvaluation
 from mtvp_eval.pipeline.open_data_synthetic import synthetic_fits
@@ -67,7 +67,7 @@ def open_data_inputs(data: Path | None = None) -> OpenDataInputs:
         "data_dictionary/prices/indices.csv": prices / "indices.csv",
     }
     manifest = provenance(sources, config.estimation.seed).to_dict()
-    handed = handed_over(manifest)
+    handed = handed_over(manifest, OpenDataInputs)
     if handed is not None:
         return handed
     with step("reading the Vektis files"):

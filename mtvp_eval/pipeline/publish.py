@@ -12,6 +12,7 @@ from pathlib import Path
 from mtvp_eval.config import config_path
 from mtvp_eval.errors import CommandError
 from mtvp_eval.pipeline.evaluate import DATA_VARIABLE, Evaluation, data_folder, run_evaluation
+from mtvp_eval.pipeline.handed import handed_to_kernels
 from mtvp_eval.pipeline.money import prices_known_on
 from mtvp_eval.pipeline.reporting import report_inputs
 from mtvp_eval.progress import step
@@ -95,12 +96,17 @@ def revised(region: str, known_on: date, data: Path | None = None) -> str:
 def _report_one(region: str, data: Path | None, jobs: int) -> Iterator[str]:
     folder = config_path(project_root(), region).parent
     evaluation = run_evaluation(region, data)
+    inputs = report_inputs(evaluation)
     renderings = [
         publishing.Rendering(resource("notebooks") / f"{name}.ipynb", {"region": region, "language": language}, name)
         for name, language in NOTEBOOKS.items()
     ]
-    with data_for_kernels(data_folder(region, data)), step(f"running the notebooks of {region}"):
-        made = publishing.publish(folder, renderings, report_inputs(evaluation), _identifiers(evaluation), jobs)
+    with (
+        data_for_kernels(data_folder(region, data)),
+        handed_to_kernels(inputs),
+        step(f"running the notebooks of {region}"),
+    ):
+        made = publishing.publish(folder, renderings, inputs, _identifiers(evaluation), jobs)
     write_run_record(folder)
     yield f"reports/{region}/"
     for name in made.files:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mtvp_eval.config import config_path
-from mtvp_eval.pipeline.open_data_handed import handed_to_kernels
+from mtvp_eval.pipeline.handed import handed_to_kernels
 from mtvp_eval.pipeline.open_data_inputs import REGION, open_data_folders, open_data_inputs
 from mtvp_eval.pipeline.publish import data_for_kernels, write_run_record
 from mtvp_eval.progress import step

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtvp_eval.clock import NEVER, quarter_label
+from mtvp_eval.config import EvaluationConfig, config_path
 from mtvp_eval.costbenefit.checklist import fill_checklist
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.pipeline.comparison import described_cells
-from mtvp_eval.pipeline.evaluate import Evaluation
+from mtvp_eval.pipeline.evaluate import Evaluation, data_folder, origin, run_evaluation
+from mtvp_eval.pipeline.handed import handed_over
 from mtvp_eval.pipeline.intervals import look_level
 from mtvp_eval.pipeline.lottery_report import lottery_frames
 from mtvp_eval.pipeline.methods import headline
@@ -20,7 +22,7 @@ from mtvp_eval.pipeline.money_frames import money_inputs
 from mtvp_eval.pipeline.power import region_detectable
 from mtvp_eval.pipeline.replay_tests import beside
 from mtvp_eval.progress import step
-from mtvp_eval.project import resource
+from mtvp_eval.project import project_root, resource
 from mtvp_eval.report.inputs import OutcomeInfo, ReportInputs
 
 if TYPE_CHECKING:
@@ -53,6 +55,21 @@ PLACES = {
 """Parts of the checklist for economic evaluations -> heading of the region report that answers them."""
 
 _DECIMALS = {"cost": 2, "survey": 2, "ratio": 2, "value": 2}
+
+
+def region_inputs(region: str) -> ReportInputs:
+    """Evaluate a region and return everything a report of it shows.
+
+    A notebook that `mtvp report` runs takes what the command computed from the same inputs (`handed_over`).
+
+    Raises
+    ------
+    MtvpError
+        Whatever `run_evaluation` refuses.
+    """
+    config = EvaluationConfig.read(config_path(project_root(), region))
+    handed = handed_over(origin(config, data_folder(region)).to_dict(), ReportInputs)
+    return report_inputs(run_evaluation(region)) if handed is None else handed
 
 
 def report_inputs(evaluation: Evaluation) -> ReportInputs:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from mtvp_eval.errors import CommandError, DataError, EstimationError, VerificationError
-from mtvp_eval.pipeline.open_data_handed import handed_to_kernels
+from mtvp_eval.pipeline.handed import handed_to_kernels
 from mtvp_eval.pipeline.open_data_inputs import open_data_inputs
 from mtvp_eval.pipeline.publish_open_data import open_data, verify_open_data
 from mtvp_eval.report.html_check import problems

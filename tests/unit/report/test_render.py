@@ -72,7 +72,7 @@ def test_templates_are_thin(name):
     assert first.cell_type == "markdown"
     assert parameters.metadata.tags == ["parameters"]
     assert all(line.startswith("from ") for line in imports.source.splitlines())
-    assert "run_evaluation(region)" in run.source
+    assert "region_inputs(region)" in run.source
     for cell in notebook.cells[1:]:
         assert len(cell.source.splitlines()) <= 6
         assert not cell.source.rstrip().endswith(";")
