@@ -14,13 +14,12 @@ _CAPITATION_UNITS = ("patient_quarter", "patient_year")
 def double_counting(lines: Sequence[LedgerLine], fee: str) -> Iterator[tuple[str, str]]:
     """Yield (line, problem) for every guard that is broken.
 
-    The guards: one line per overlap group; one use per effect; a total and its sectors not both; volume times price and
-    cost of one sector not both; referrals and hospital products are the same saving; capitation is not driven by
-    volume; a price item flows once between the same two parties; the resource cost of extra work in a practice is
-    either priced per contact or counted as the practice's outlay; the fee is no effect.
+    The guards, beside one line per overlap group, which the reader keeps: one use per effect; a total and its sectors
+    not both; volume times price and cost of one sector not both; referrals and hospital products are the same saving;
+    capitation is not driven by volume; a price item flows once between the same two parties; the resource cost of extra
+    work in a practice is either priced per contact or counted as the practice's outlay; the fee is no effect.
     """
     effects = [line for line in lines if line.effect is not None]
-    yield from _repeated(lines, [line.overlap_group for line in lines], "measure the same euros (overlap group {})")
     yield from _repeated(effects, [str(line.effect) for line in effects], "price the same effect {} twice")
     tariffs = [line for line in lines if isinstance(line.price_payer, TablePrice)]
     yield from _repeated(
