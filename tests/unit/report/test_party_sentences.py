@@ -27,6 +27,13 @@ def test_intervals_say_what_varies_how_it_hangs_together_and_what_effects_alone_
     assert "onafhankelijk" in said("uncertainty", "nl", drawn_apart=True)
 
 
+def test_independence_of_the_kinds_is_said_where_there_are_several():
+    for language, words in (("en", "the kinds are drawn independently"), ("nl", "de soorten zijn onafhankelijk")):
+        assert words in said("uncertainty", language)
+        assert words in said("uncertainty", language, drawn_apart=True)
+        assert words not in said("uncertainty", language, page={"spread": made_page().spread.iloc[:1]})
+
+
 def test_without_a_declared_spread_the_intervals_say_so():
     none = made_page().spread.iloc[:0]
     assert "no spread was declared" in said("uncertainty", page={"spread": none})
