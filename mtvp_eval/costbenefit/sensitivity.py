@@ -201,9 +201,10 @@ def revision_table(
 ) -> Any:
     """Return the result with the prices known on two days side by side, so that a retroactive revision is seen.
 
-    Rows as in `scenario_table`; the later day's `minus_base` is what the revision changed.
+    Rows as in `scenario_table`; the later day's `minus_base` is what the revision changed. ``date.max`` means now.
     """
-    days = {f"prices known on {day}": table.known_on(day) for day in (before, after)}
+    named = {day: "prices known now" if day == date.max else f"prices known on {day}" for day in (before, after)}
+    days = {name: table.known_on(day) for day, name in named.items()}
     return scenario_table({name: net_benefit(ledger, effects, known, scenario) for name, known in days.items()})
 
 

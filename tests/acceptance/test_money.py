@@ -272,6 +272,8 @@ def test_prices_known_on_another_day_are_shown_beside_those_known_now(project, c
     assert main(["money", "small", "--known-on", "2023-03-01"]) == 0
     table = capsys.readouterr().out
     assert "prices known on 2023-03-01" in table
+    assert "prices known now" in table
+    assert "of the effects alone" in table
     path = project / "data_dictionary" / "prices" / "tariffs.csv"
     old = next(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("mtvp_fee,2.88"))
     new = old.replace("2.88", "3.00").replace("2023-02-28,", "2024-06-01,")  # raised afterwards, for the same year
