@@ -26,21 +26,6 @@ WIDE = Spread(
 )
 
 
-@pytest.fixture
-def result(document, price_table):
-    document["lines"][0]["price_payer"] = {"item": "mtvp_fee", "issue": 2023}
-    document["lines"][1] |= {
-        "cashable": {"before": 0.5, "after": 1, "lag_years": 1}, "avoidable": 0.35, "spread": {"cashable": 0.15},
-    }  # fmt: skip
-    settings = {
-        "first_year": 2023, "patient_years": [1000.0, 1000.0, 1000.0], "observed_years": 1, "price_year": 2023,
-        "discount": "zin2024", "persistence": {"geometric": 0.2},
-    }  # fmt: skip
-    scenario = read_scenario(settings, {"zin2024": DiscountProfile("zin2024", 0.03, 0.015)}, price_table)
-    effects = totals([EffectKey("cost_hospital", "euro", 2023, 2023, 1000.0)], [-15_000.0], [[4e6]], df=8.0)
-    return net_benefit(read_ledger(document), effects, price_table, scenario)
-
-
 @pytest.mark.parametrize("horizon", list(Horizon))
 @pytest.mark.parametrize("whose", [*Perspective, Party.HOSPITAL, Party.GP_PRACTICE])
 def test_without_other_inputs_it_is_the_interval_of_the_effects(result, whose, horizon):
