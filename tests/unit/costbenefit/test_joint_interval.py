@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.special import stdtr
+from scipy.stats import beta
 
 from mtvp_eval.costbenefit.discounting import DiscountProfile
 from mtvp_eval.costbenefit.effects import EffectKey, totals
@@ -53,6 +56,26 @@ def test_it_is_the_distribution_of_joint_draws_of_everything(result, horizon):
         error = 4 * np.sqrt(level * (1 - level) / 40_000) + 4 * np.sqrt(level * (1 - level) / 2_000)
         assert ((value > low) & (value < high)).mean() == pytest.approx(level, abs=error)
     assert mixed.probability_positive() == pytest.approx((value > 0).mean(), abs=0.02)
+
+
+def test_the_mixture_over_stratified_draws_is_the_integral_over_the_share(result):
+    mixed = Uncertain.of(result, Spread(cashable={"hospital": 0.15}), 9).total(Perspective.INSURER)
+    size = 0.25 / 0.15**2 - 1.0  # a beta with mean .5 and standard deviation .15
+
+    def exactly_below(x):
+        # in the observed year the insurer has k (15,000 + 2,000 t_8) - 11,520 with a cash share k
+        def given(k):
+            return stdtr(8.0, (x + 11_520 - 15_000 * k) / (2_000 * k)) * beta.pdf(k, size / 2, size / 2)
+
+        return quad(given, 0.0, 1.0, epsabs=1e-10)[0]
+
+    for level in (0.5, 0.8, 0.95, 0.99):
+        low, high = mixed.interval(level)
+        # midpoints of 2,000 strata: of the order 1 / 2,000^2, more where the share's quantile is steep, near 0 and 1;
+        # as many plain draws would be off by sqrt(p (1 - p) / 2,000), hundreds of times as far
+        assert exactly_below(low) == pytest.approx(0.5 - level / 2, abs=1e-5)
+        assert exactly_below(high) == pytest.approx(0.5 + level / 2, abs=1e-5)
+    assert mixed.probability_positive() == pytest.approx(1.0 - exactly_below(0.0), abs=1e-5)
 
 
 def test_the_variance_is_that_of_effect_price_and_share_together(result):
