@@ -22,7 +22,7 @@ from mtvp_eval.costbenefit.ledger import (
 )
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Party
 from mtvp_eval.costbenefit.prices import Index, Price, PriceRow, PriceTable
-from mtvp_eval.costbenefit.profiles import read_persistence, read_share
+from mtvp_eval.costbenefit.profiles import delayed, read_persistence, read_share
 from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.costbenefit.scenario import Scenario
 from mtvp_eval.errors import LedgerError
@@ -89,7 +89,8 @@ def build_flows(ledger: Ledger, effects: PricedEffects, table: PriceTable, scena
         )
         unfilled = 1.0 - share["backfill"]
         lasting = path if line.effect else np.ones(n)
-        shares.append((lasting, share["cashable"], share["avoidable"], unfilled * line.kept, unfilled))
+        cash, avoid = (delayed(share[name], line.delay) for name in ("cashable", "avoidable"))
+        shares.append((lasting, cash, avoid, unfilled * line.kept, unfilled))
         weight.append(_weight(line, effects, scenario, share["uptake"], problems))
         payer = _amounts(line.price_payer, line, effects, prices, scenario, problems)
         resource = line.price_resource
@@ -299,19 +300,25 @@ def declared_shares(ledger: Ledger, effects: PricedEffects, scenario: Scenario) 
     return [share for share in found if share.changes(every)]
 
 
+def written_share(line: LedgerLine, name: str, scenario: Scenario) -> FloatArray:
+    """Return a share of a line as written (T,), before any delay; `build_flows` says what is wrong in it."""
+    return read_share(getattr(line, name), scenario.n_years, name, Problems(line.id))
+
+
 def _path(line: LedgerLine, name: str, effects: PricedEffects, scenario: Scenario) -> FloatArray:
-    """A share of a line in each year (T,), neutral where it does not count; `build_flows` says what is wrong in it."""
-    n, neutral, ignored = scenario.n_years, np.full(scenario.n_years, _NEUTRAL[name]), Problems(line.id)
+    """A share of a line in each year (T,), neutral where it does not count."""
+    neutral = np.full(scenario.n_years, _NEUTRAL[name])
     if name == "resource":
         price = line.price_resource
         return neutral if not isinstance(price, ShareOfPayerPrice) or price.share == 0.0 else neutral * price.share
     if name == "persistence":
         own = line.persistence
-        return neutral if own is None else read_persistence(own, scenario.observed_years, n, name, ignored)
+        years = (scenario.observed_years, scenario.n_years)
+        return neutral if own is None else read_persistence(own, *years, name, Problems(line.id))
     if name == "uptake":
         taken = uptake(line, effects, scenario)
         return np.where(np.isnan(taken), neutral, taken)
-    return read_share(getattr(line, name), n, name, ignored)
+    return written_share(line, name, scenario)
 
 
 def uptake(line: LedgerLine, effects: PricedEffects, scenario: Scenario) -> FloatArray:
@@ -319,7 +326,7 @@ def uptake(line: LedgerLine, effects: PricedEffects, scenario: Scenario) -> Floa
 
     A one-off sum follows no take-up, nor does the total of an effect that was observed, whoever took part.
     """
-    path = read_share(line.uptake, scenario.n_years, "uptake", Problems(line.id))
+    path = written_share(line, "uptake", scenario)
     if line.kind is Kind.ONE_OFF:
         return np.full(scenario.n_years, np.nan)
     total = line.effect is not None and effects.basis is QuantityBasis.TOTAL

@@ -60,7 +60,8 @@ class LedgerLine:
     """One flow between two parties; shares are as written and become one number a year in a scenario.
 
     `spread` says how uncertain the line's own amount and shares are; see `spread.Spread`. `kept` is the share of a fee
-    for service that a form of payment leaves; see `funding.funded`.
+    for service that a form of payment leaves; see `funding.funded`. `delay` are the chances that cash and avoided cost
+    come 0, 1, 2, … years later than written.
     """
 
     id: str
@@ -88,6 +89,7 @@ class LedgerLine:
     owner: str = ""
     spread: Mapping[str, Any] | None = None
     kept: float = 1.0
+    delay: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray
-from mtvp_eval.costbenefit.build import declared_shares, uptake
+from mtvp_eval.costbenefit.build import declared_shares, uptake, written_share
 from mtvp_eval.costbenefit.discounting import discount_factors
 from mtvp_eval.costbenefit.effects import PricedEffects
 from mtvp_eval.costbenefit.flows import FlowModel
@@ -22,6 +22,9 @@ from mtvp_eval.costbenefit.prices import PriceTable
 from mtvp_eval.costbenefit.scenario import Scenario
 from mtvp_eval.costbenefit.spread import Spread
 from mtvp_eval.errors import LedgerError
+
+_DELAYED = ("cashable", "avoidable")
+"""Shares that a lag delays."""
 
 
 class Input(StrEnum):
@@ -180,9 +183,9 @@ def _flows_at(result: NetBenefit, one: Range, value: float) -> FlowModel:
         cash = one.what is Input.CASHABLE
         return replace(flows, cashable=moved) if cash else replace(flows, avoidable=moved)
     if one.what is Input.LAG:
-        source = np.maximum(np.arange(scenario.n_years) - int(value), 0)
-        late, slow = (np.where(line, path[:, source], path) for path in (flows.cashable, flows.avoidable))
-        return replace(flows, cashable=late, avoidable=slow)
+        late = {name: np.stack([_late(entry, name, scenario, int(value)) for entry in lines]) for name in _DELAYED}
+        cashable, avoidable = (np.where(line, late[name], getattr(flows, name)) for name in _DELAYED)
+        return replace(flows, cashable=cashable, avoidable=avoidable)
     if one.what is Input.BACKFILL:
         unfilled = np.where(line, 1.0 - value, flows.unfilled)
         kept = np.array([entry.kept for entry in lines])[:, None]
@@ -194,6 +197,11 @@ def _flows_at(result: NetBenefit, one: Range, value: float) -> FlowModel:
         return replace(flows, weight=flows.weight * scale[:, :, None])
     factor = np.where(line, value, 1.0)
     return replace(flows, price_payer=flows.price_payer * factor, price_resource=flows.price_resource * factor)
+
+
+def _late(line: LedgerLine, name: str, scenario: Scenario, years: int) -> FloatArray:
+    """A share of a line as it comes when it comes so many years later than written."""
+    return written_share(line, name, scenario)[np.maximum(np.arange(scenario.n_years) - years, 0)]
 
 
 def revision_table(

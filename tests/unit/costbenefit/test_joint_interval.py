@@ -105,6 +105,19 @@ def test_the_spread_of_a_share_is_that_of_the_ledger_whatever_part_is_refilled_o
     assert used.location.std() == pytest.approx(0.15 * 15_000 * (1 - refilled), rel=2e-3)
 
 
+def test_an_uncertain_lag_moves_the_estimate_to_the_middle_of_its_interval(document, price_table, result):
+    spread = Spread(lag={"hospital": [0.25, 0.5, 0.25]}, cashable={"hospital": 0.15})
+    made = net_benefit(spread.on(result.ledger), result.effects, price_table, result.scenario)
+    # cash .5, 1, 1 comes on average .5, .5 + .25 x .5, .5 + .75 x .5
+    assert made.flows.cashable[1] == pytest.approx([0.5, 0.625, 0.875])
+    joint = Uncertain.of(made, spread, 10).total(Perspective.INSURER, Horizon.ALL)
+    # lag and share are stratified apart: the chance correlation of two permutations of 2,000 is below .07
+    slack = 0.07 * 0.15 * 15_000
+    assert joint.location.mean() == pytest.approx(made.total(Perspective.INSURER, Horizon.ALL).mean, abs=slack)
+    at_once = result.total(Perspective.INSURER, Horizon.ALL).mean
+    assert abs(joint.location.mean() - at_once) > 10 * slack
+
+
 def test_amounts_that_rise_together_widen_the_interval(document, make_line, price_table):
     document["lines"][0]["price_payer"] = {"item": "mtvp_fee", "issue": 2023}
     document["lines"].append(
