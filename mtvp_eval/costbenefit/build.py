@@ -257,10 +257,10 @@ def assumptions(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> t
         if row.evidence is Evidence.ASSUMED
     ]
     for line in ledger.lines:
-        for price in (line.price_payer, line.price_resource):
-            if isinstance(price, StatedPrice) and price.evidence is Evidence.ASSUMED:
+        for name, price in line.stated_prices().items():
+            if price.evidence is Evidence.ASSUMED:
                 what = f"{price.value:g} EUR per {line.unit} of {price.price_year}"
-                found.append(Assumption(f"line {line.id}", what, price.source))
+                found.append(Assumption(f"line {line.id}.{name}", what, price.source))
         if line.evidence is Evidence.ASSUMED:
             found.append(Assumption(f"line {line.id}", line.label, line.source))
     shares = declared_shares(ledger, effects, scenario)
@@ -271,7 +271,7 @@ def assumptions(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> t
     ]
     if scenario.insured_of != ALL_INSURERS and effects.claims_of == ALL_INSURERS:
         what = "effects of all insured taken for the insured of one insurer"
-        found.append(Assumption("effects", what, f"insured_of {scenario.insured_of}"))
+        found.append(Assumption("insured_of", what, f"insured_of {scenario.insured_of}"))
     if effects.assumed_independent:
         found.append(Assumption("effects", "effects assumed independent of one another", "declared"))
     if scenario.observed_years < scenario.n_years and (scenario.persistence[scenario.observed_years :] > 0).any():

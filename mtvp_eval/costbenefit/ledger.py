@@ -91,6 +91,11 @@ class LedgerLine:
     kept: float = 1.0
     delay: tuple[float, ...] = (1.0,)
 
+    def stated_prices(self) -> dict[str, StatedPrice]:
+        """Return the amounts that the line states itself, by `price_payer` and `price_resource`."""
+        prices = {"price_payer": self.price_payer, "price_resource": self.price_resource}
+        return {name: price for name, price in prices.items() if isinstance(price, StatedPrice)}
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
