@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from mtvp_eval.costbenefit.ledger import (
     EffectIsEuro,
     Ledger,
     LedgerLine,
+    PriceByYear,
     PriceSource,
     Quantity,
     ShareOfPayerPrice,
@@ -229,11 +230,35 @@ def _amounts(
             if source.issue is not None:
                 return np.full(scenario.n_years, prices.price(source.item, source.issue, year).value)
             return np.array([_in_year(source.item, int(y), prices, line, year, problems) for y in scenario.years])
+        if isinstance(source, PriceByYear):
+            return _followed(source, line, effects, prices, scenario, problems)
         if isinstance(source, EffectIsEuro):
             return _euro_path(line, effects, prices.index, scenario)
     except LedgerError as error:
         problems.add(f"line {line.id}", str(error))
     return np.zeros(scenario.n_years)
+
+
+def _followed(
+    source: PriceByYear,
+    line: LedgerLine,
+    effects: PricedEffects,
+    prices: PriceTable,
+    scenario: Scenario,
+    problems: Problems,
+) -> FloatArray:
+    """The amounts that follow one another, each in its own years; a one-off line needs that of its own year only."""
+    path = np.zeros(scenario.n_years)
+    for t, year in enumerate(scenario.years.tolist()):
+        if line.kind is Kind.ONE_OFF and year != line.in_year:
+            continue
+        step = source.since(year)
+        if step is None:
+            problems.add(f"line {line.id}", f"has no amount in {year}: its first begins in {source.steps[0][0]}")
+            continue
+        only = replace(scenario, first_year=year, patient_years=scenario.patient_years[t : t + 1], observed_years=1)
+        path[t] = _amounts(step, line, effects, prices, only, problems)[0]
+    return path
 
 
 def _in_year(item: str, year: int, prices: PriceTable, line: LedgerLine, price_year: int, problems: Problems) -> float:

@@ -12,6 +12,7 @@ from mtvp_eval.costbenefit.ledger import (
     EffectIsEuro,
     Ledger,
     LedgerLine,
+    PriceByYear,
     PriceSource,
     Quantity,
     ShareOfPayerPrice,
@@ -154,13 +155,15 @@ def _line(entry: Any, position: int, problems: Problems) -> LedgerLine | None:
         problems.add(where, "has no cashable share: say how much of the effect becomes cash for the payer, by year")
     if source is not Quantity.EFFECT and entry.get("persistence") is not None:
         problems.add(where, "persistence belongs to an effect")
+    laws = _laws(entry["law"], f"{where}.law", problems)
     line = LedgerLine(
         id=str(entry["id"]),
         label=str(entry["label"]),
         payer=_member(Party, entry["payer"], f"{where}.payer", problems),
         receiver=_member(Party, entry["receiver"], f"{where}.receiver", problems),
         sector=_member(Sector, entry["sector"], f"{where}.sector", problems),
-        law=_member(Law, entry["law"], f"{where}.law", problems),
+        law=laws[0][1],
+        laws=laws if len(laws) > 1 else (),
         kind=kind,
         quantity_source=source,
         effect=effect,
@@ -193,6 +196,14 @@ def _member(kind: type[E], value: Any, where: str, problems: Problems) -> E:
         return kind(value)
     problems.add(where, f"must be one of {', '.join(kind)}")
     return next(iter(kind))
+
+
+def _laws(given: Any, where: str, problems: Problems) -> tuple[tuple[int, Law], ...]:
+    """Read one law, or several by the calendar year from which each holds."""
+    if not isinstance(given, Mapping):
+        return ((0, _member(Law, given, where, problems)),)
+    steps = [(problems.year(year, where), _member(Law, law, where, problems)) for year, law in given.items()]
+    return tuple(sorted(steps)) or ((0, _member(Law, given, where, problems)),)
 
 
 def _quantity_source(text: Any, where: str, problems: Problems) -> tuple[Quantity, str | None]:
@@ -230,7 +241,13 @@ def _price_payer(entry: Mapping[str, Any], source: Quantity, where: str, problem
 
 
 def _price(spec: Any, where: str, problems: Problems, of_payer: bool) -> PriceSource:
-    """Read one of the three ways to write a price."""
+    """Read one of the ways to write a price; several by the calendar year from which each holds follow one another."""
+    if isinstance(spec, Mapping) and spec and all(isinstance(key, int) for key in spec):
+        steps = [
+            (problems.year(year, where), _price(one, f"{where}.{year}", problems, of_payer=False))
+            for year, one in sorted(spec.items())
+        ]
+        return PriceByYear(tuple((year, one) for year, one in steps if isinstance(one, TablePrice | StatedPrice)))
     if isinstance(spec, Mapping) and "item" in spec:
         problems.keys(spec, where, ("item",), ("issue",))
         issue = spec.get("issue")

@@ -15,7 +15,7 @@ from mtvp_eval.costbenefit.build import declared_shares, uptake, written_share
 from mtvp_eval.costbenefit.discounting import discount_factors
 from mtvp_eval.costbenefit.effects import PricedEffects
 from mtvp_eval.costbenefit.flows import FlowModel
-from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine, StatedPrice, TablePrice
+from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine, PriceByYear, StatedPrice, items_of
 from mtvp_eval.costbenefit.net_benefit import NetBenefit, critical_value, net_benefit
 from mtvp_eval.costbenefit.parties import Evidence, Horizon, Perspective
 from mtvp_eval.costbenefit.prices import PriceTable
@@ -118,12 +118,12 @@ def _shares(flows: FlowModel, what: Input) -> FloatArray:
 
 def _assumed_price(line: LedgerLine, scenario: Scenario) -> bool:
     """Whether the payer's price of a line is an amount that nobody published or agreed."""
-    price = line.price_payer
-    if isinstance(price, StatedPrice):
-        return price.evidence is Evidence.ASSUMED
-    if not isinstance(price, TablePrice):
-        return False
-    return any(row.item == price.item and row.evidence is Evidence.ASSUMED for row in scenario.supplied_observed())
+    price, years = line.price_payer, scenario.years[scenario.observed > 0.0].tolist()
+    used = {price.since(year) for year in years} if isinstance(price, PriceByYear) else {price}
+    items = {item for one in used if one is not None for item in items_of(one)}
+    stated = any(isinstance(one, StatedPrice) and one.evidence is Evidence.ASSUMED for one in used)
+    supplied = (row for row in scenario.supplied_observed() if row.evidence is Evidence.ASSUMED)
+    return stated or any(row.item in items for row in supplied)
 
 
 def tornado(

@@ -10,9 +10,10 @@ from mtvp_eval.arrays import FloatArray
 from mtvp_eval.clock import quarter_label
 from mtvp_eval.costbenefit.build import declared_shares
 from mtvp_eval.costbenefit.joint_interval import Uncertain
-from mtvp_eval.costbenefit.ledger import LedgerLine, TablePrice
+from mtvp_eval.costbenefit.ledger import LedgerLine, PriceByYear, items_of
 from mtvp_eval.costbenefit.net_benefit import NetBenefit, critical_value
 from mtvp_eval.costbenefit.parties import Evidence, Horizon, Party, Perspective
+from mtvp_eval.costbenefit.scenario import Scenario
 from mtvp_eval.costbenefit.sensitivity import Input, effect_ranges, input_ranges, tornado
 from mtvp_eval.costbenefit.spread import Dependence, Spread
 from mtvp_eval.costbenefit.stakeholders import stranded_cost
@@ -229,8 +230,9 @@ def _assumptions(uncertain: Uncertain, beside: Beside) -> pd.DataFrame:
     for line in result.ledger.lines:
         for name, price in line.stated_prices().items():
             if price.evidence is Evidence.ASSUMED:
+                used, drawn = _in_observed(line, name, result.scenario), line.id in varied["price"]
                 item, unit = f"line {line.id}.{name}", f"EUR per {line.unit}"
-                rows.append((item, price.value, unit, "assumed", price.source, line.id in varied["price"], True))
+                rows.append((item, price.value, unit, "assumed", price.source, drawn, used))
     known = (result.scenario.price_year, int(result.scenario.years[result.scenario.observed_years - 1]))
     for year, level in result.scenario.levels.items():
         rows.append(
@@ -260,6 +262,16 @@ def _lasting(beside: Beside) -> list[tuple[Any, ...]]:
     return rows
 
 
+def _in_observed(line: LedgerLine, name: str, scenario: Scenario) -> bool:
+    """Whether a stated amount of a line holds in an observed year."""
+    whose, _, first = name.partition(".")
+    source = getattr(line, whose)
+    if not isinstance(source, PriceByYear):
+        return True
+    years = scenario.years[scenario.observed > 0.0].tolist()
+    return dict(source.steps)[int(first)] in [source.since(year) for year in years]
+
+
 def _about(item: str) -> str:
     """The line, item or key that a row is about."""
     return item.removeprefix("line ").removeprefix("inputs.").partition(".")[0]
@@ -267,7 +279,7 @@ def _about(item: str) -> str:
 
 def _priced_by(line: LedgerLine, item: str) -> bool:
     """Whether an item of the price table sets the payer's price of a line."""
-    return isinstance(line.price_payer, TablePrice) and line.price_payer.item == item
+    return item in items_of(line.price_payer)
 
 
 def _share(path: FloatArray) -> float | str:

@@ -151,7 +151,8 @@ def test_every_share_that_a_ledger_may_declare_reaches_the_report(project):
     path = project / "data_dictionary" / "ledgers" / "mtvp.yaml"
     ledger = yaml.safe_load(path.read_text(encoding="utf-8"))
     lines = {line["id"]: line for line in ledger["lines"]}
-    lines["fee"].update(uptake=0.9)
+    later = {2025: {"value": 3.23, "price_year": 2024, "source": "offer", "evidence": "assumed"}}
+    lines["fee"].update(uptake=0.9, price_payer={2023: {"item": "mtvp_fee"}, **later})
     lines["practice_outlay"].update(uptake=0.8, spread={"price": 0.25}, price_resource={"share_of_payer": 0.7})
     stated = {"price_year": 2024, "source": "test", "evidence": "assumed"}
     lines["regional_organisation"].update(
@@ -177,6 +178,7 @@ def test_every_share_that_a_ledger_may_declare_reaches_the_report(project):
         "line fee.uptake": ("contract", False, True), "line practice_outlay.uptake": ("assumed", False, True),
         "line practice_outlay.resource": ("assumed", False, True), "line gp_cost.cashable": ("assumed", False, True),
         "line gp_cost.backfill": ("assumed", False, True), "line hospital_cost.cashable": ("assumed", True, True),
+        "line fee.price_payer.2025": ("assumed", False, False),
         "line regional_organisation.price_payer": ("assumed", False, True),
         "line regional_organisation.price_resource": ("assumed", False, True),
         "inputs.cpi.2025": ("assumed", False, False),
