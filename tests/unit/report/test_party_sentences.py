@@ -41,6 +41,14 @@ def test_without_a_declared_spread_the_intervals_say_so():
     assert "no spread was declared" in said("uncertainty", page={"spread": later})
 
 
+def test_the_table_of_spreads_says_what_moves_extrapolations_only():
+    assert "in extrapolations only" not in repr(report_table("spread", inputs(), "en"))
+    later = made_page().spread.assign(observed=[True, False])
+    for language, words in (("en", "in extrapolations only"), ("nl", "alleen in doortrekkingen")):
+        rows = repr(report_table("spread", inputs({"spread": later}), language)).splitlines()
+        assert [words in row for row in rows[2:]] == [False, True]
+
+
 def test_side_payments_are_named_or_said_to_be_impossible():
     assert "lose €655,020" in said("parties")
     assert "no division can make everyone gain" in said("parties")
