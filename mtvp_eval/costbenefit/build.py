@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from mtvp_eval.costbenefit.ledger import (
     EffectIsEuro,
     Ledger,
     LedgerLine,
+    PriceByYear,
     PriceSource,
     Quantity,
     ShareOfPayerPrice,
@@ -22,7 +23,7 @@ from mtvp_eval.costbenefit.ledger import (
 )
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Party
 from mtvp_eval.costbenefit.prices import Index, Price, PriceRow, PriceTable
-from mtvp_eval.costbenefit.profiles import read_persistence, read_share
+from mtvp_eval.costbenefit.profiles import delayed, read_persistence, read_share
 from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.costbenefit.scenario import Scenario
 from mtvp_eval.errors import LedgerError
@@ -89,7 +90,8 @@ def build_flows(ledger: Ledger, effects: PricedEffects, table: PriceTable, scena
         )
         unfilled = 1.0 - share["backfill"]
         lasting = path if line.effect else np.ones(n)
-        shares.append((lasting, share["cashable"], share["avoidable"], unfilled * line.kept, unfilled))
+        cash, avoid = (delayed(share[name], line.delay) for name in ("cashable", "avoidable"))
+        shares.append((lasting, cash, avoid, unfilled * line.kept, unfilled))
         weight.append(_weight(line, effects, scenario, share["uptake"], problems))
         payer = _amounts(line.price_payer, line, effects, prices, scenario, problems)
         resource = line.price_resource
@@ -228,11 +230,35 @@ def _amounts(
             if source.issue is not None:
                 return np.full(scenario.n_years, prices.price(source.item, source.issue, year).value)
             return np.array([_in_year(source.item, int(y), prices, line, year, problems) for y in scenario.years])
+        if isinstance(source, PriceByYear):
+            return _followed(source, line, effects, prices, scenario, problems)
         if isinstance(source, EffectIsEuro):
             return _euro_path(line, effects, prices.index, scenario)
     except LedgerError as error:
         problems.add(f"line {line.id}", str(error))
     return np.zeros(scenario.n_years)
+
+
+def _followed(
+    source: PriceByYear,
+    line: LedgerLine,
+    effects: PricedEffects,
+    prices: PriceTable,
+    scenario: Scenario,
+    problems: Problems,
+) -> FloatArray:
+    """The amounts that follow one another, each in its own years; a one-off line needs that of its own year only."""
+    path = np.zeros(scenario.n_years)
+    for t, year in enumerate(scenario.years.tolist()):
+        if line.kind is Kind.ONE_OFF and year != line.in_year:
+            continue
+        step = source.since(year)
+        if step is None:
+            problems.add(f"line {line.id}", f"has no amount in {year}: its first begins in {source.steps[0][0]}")
+            continue
+        only = replace(scenario, first_year=year, patient_years=scenario.patient_years[t : t + 1], observed_years=1)
+        path[t] = _amounts(step, line, effects, prices, only, problems)[0]
+    return path
 
 
 def _in_year(item: str, year: int, prices: PriceTable, line: LedgerLine, price_year: int, problems: Problems) -> float:
@@ -256,10 +282,10 @@ def assumptions(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> t
         if row.evidence is Evidence.ASSUMED
     ]
     for line in ledger.lines:
-        for price in (line.price_payer, line.price_resource):
-            if isinstance(price, StatedPrice) and price.evidence is Evidence.ASSUMED:
+        for name, price in line.stated_prices().items():
+            if price.evidence is Evidence.ASSUMED:
                 what = f"{price.value:g} EUR per {line.unit} of {price.price_year}"
-                found.append(Assumption(f"line {line.id}", what, price.source))
+                found.append(Assumption(f"line {line.id}.{name}", what, price.source))
         if line.evidence is Evidence.ASSUMED:
             found.append(Assumption(f"line {line.id}", line.label, line.source))
     shares = declared_shares(ledger, effects, scenario)
@@ -270,7 +296,7 @@ def assumptions(ledger: Ledger, effects: PricedEffects, scenario: Scenario) -> t
     ]
     if scenario.insured_of != ALL_INSURERS and effects.claims_of == ALL_INSURERS:
         what = "effects of all insured taken for the insured of one insurer"
-        found.append(Assumption("effects", what, f"insured_of {scenario.insured_of}"))
+        found.append(Assumption("insured_of", what, f"insured_of {scenario.insured_of}"))
     if effects.assumed_independent:
         found.append(Assumption("effects", "effects assumed independent of one another", "declared"))
     if scenario.observed_years < scenario.n_years and (scenario.persistence[scenario.observed_years :] > 0).any():
@@ -299,19 +325,25 @@ def declared_shares(ledger: Ledger, effects: PricedEffects, scenario: Scenario) 
     return [share for share in found if share.changes(every)]
 
 
+def written_share(line: LedgerLine, name: str, scenario: Scenario) -> FloatArray:
+    """Return a share of a line as written (T,), before any delay; `build_flows` says what is wrong in it."""
+    return read_share(getattr(line, name), scenario.n_years, name, Problems(line.id))
+
+
 def _path(line: LedgerLine, name: str, effects: PricedEffects, scenario: Scenario) -> FloatArray:
-    """A share of a line in each year (T,), neutral where it does not count; `build_flows` says what is wrong in it."""
-    n, neutral, ignored = scenario.n_years, np.full(scenario.n_years, _NEUTRAL[name]), Problems(line.id)
+    """A share of a line in each year (T,), neutral where it does not count."""
+    neutral = np.full(scenario.n_years, _NEUTRAL[name])
     if name == "resource":
         price = line.price_resource
         return neutral if not isinstance(price, ShareOfPayerPrice) or price.share == 0.0 else neutral * price.share
     if name == "persistence":
         own = line.persistence
-        return neutral if own is None else read_persistence(own, scenario.observed_years, n, name, ignored)
+        years = (scenario.observed_years, scenario.n_years)
+        return neutral if own is None else read_persistence(own, *years, name, Problems(line.id))
     if name == "uptake":
         taken = uptake(line, effects, scenario)
         return np.where(np.isnan(taken), neutral, taken)
-    return read_share(getattr(line, name), n, name, ignored)
+    return written_share(line, name, scenario)
 
 
 def uptake(line: LedgerLine, effects: PricedEffects, scenario: Scenario) -> FloatArray:
@@ -319,7 +351,7 @@ def uptake(line: LedgerLine, effects: PricedEffects, scenario: Scenario) -> Floa
 
     A one-off sum follows no take-up, nor does the total of an effect that was observed, whoever took part.
     """
-    path = read_share(line.uptake, scenario.n_years, "uptake", Problems(line.id))
+    path = written_share(line, "uptake", scenario)
     if line.kind is Kind.ONE_OFF:
         return np.full(scenario.n_years, np.nan)
     total = line.effect is not None and effects.basis is QuantityBasis.TOTAL

@@ -199,6 +199,8 @@ def _answer(
             )
         if table.rows is not None and effects.rows is not None:
             align(effects.rows.astype(np.int64), table.rows.astype(np.int64))
+    if len(effects.values) < 2:
+        raise DataError(f"{effects.file} holds one draw; uncertainty needs at least two, one row each.")
     # options are matched by name: the order of columns decides nothing
     e, c = effects.values, costs.values[:, [costs.names.index(name) for name in effects.names]]
     base = effects.names.index(reference)

@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine, PriceSource, Quantity, ShareOfPayerPrice, StatedPrice
+from mtvp_eval.costbenefit.ledger import (
+    Ledger,
+    LedgerLine,
+    PriceByYear,
+    PriceSource,
+    Quantity,
+    ShareOfPayerPrice,
+    StatedPrice,
+)
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
 from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.errors import LedgerError
@@ -56,8 +64,9 @@ def read_funding(mapping: Mapping[str, Any], past_claims: StatedPrice | None) ->
     """Read forms of payment with a region's own amounts strictly, by the name each is given.
 
     Each has a `form` (one of `FORMS`), an `amount` (value, price_year, source, evidence: euros per patient-year, or
-    euros for each calendar year, whole or part, of a grant or budget) and, where fee for service stops, the share
-    `kept` and optionally `past_claims` in place of the region's own. Raises ``LedgerError`` with every problem.
+    euros for each calendar year, whole or part, of a grant or budget; or several, each under the calendar year from
+    which it holds) and, where fee for service stops, the share `kept` and optionally `past_claims` in place of the
+    region's own. Raises ``LedgerError`` with every problem.
 
     >>> amount = {"value": 13.5, "price_year": 2024, "source": "offer", "evidence": "contract"}
     >>> read_funding({"offer": {"form": "fee_s1", "amount": amount}}, None)["offer"].kept
@@ -73,7 +82,7 @@ def read_funding(mapping: Mapping[str, Any], past_claims: StatedPrice | None) ->
         if form is None:
             problems.add(f"{where}.form", f"must be one of {', '.join(FORMS)}")
             continue
-        amount = _stated(spec["amount"], f"{where}.amount", problems)
+        amount = _amount(spec["amount"], f"{where}.amount", problems)
         past = past_claims
         if spec.get("past_claims") is not None:
             past = _stated(spec["past_claims"], f"{where}.past_claims", problems)
@@ -83,6 +92,14 @@ def read_funding(mapping: Mapping[str, Any], past_claims: StatedPrice | None) ->
         read[where] = FundingTerms(form, amount, past if stops_service(form) else None, kept)
     problems.raise_if_any()
     return read
+
+
+def _amount(spec: Any, where: str, problems: Problems) -> PriceSource:
+    """Read an amount, or several by the calendar year from which each holds."""
+    if not isinstance(spec, Mapping) or not spec or not all(isinstance(key, int) for key in spec):
+        return _stated(spec, where, problems)
+    steps = [(problems.year(y, where), _stated(one, f"{where}.{y}", problems)) for y, one in sorted(spec.items())]
+    return PriceByYear(tuple(steps))
 
 
 def _stated(spec: Any, where: str, problems: Problems) -> StatedPrice:
@@ -139,6 +156,7 @@ def funded(ledger: Ledger, terms: FundingTerms) -> Ledger:
         fee,
         label=terms.form.value,
         law=_LAW.get(terms.form, fee.law),
+        laws=() if terms.form in _LAW else fee.laws,
         quantity_source=Quantity.CONTRACT if yearly else Quantity.INPUT,
         quantity=1.0,
         unit="year" if yearly else "patient_year",

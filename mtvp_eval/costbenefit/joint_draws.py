@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray, IntArray
+from mtvp_eval.costbenefit.build import written_share
 from mtvp_eval.costbenefit.effects import PricedEffects
 from mtvp_eval.costbenefit.flows import FlowModel, incidence
 from mtvp_eval.costbenefit.ledger import Quantity
@@ -108,6 +109,10 @@ def draw_inputs(result: NetBenefit, spread: Spread, n_draws: int, rng: np.random
     cash = np.broadcast_to(flows.cashable, (n_draws, *flows.cashable.shape)).copy()
     avoid = np.broadcast_to(flows.avoidable, cash.shape).copy()
     for i, line_id in enumerate(ids):
+        if line_id in spread.lag:  # the flows hold the mean over the lags; each draw delays what the ledger says
+            line = result.ledger.lines[i]
+            for name, share in (("cashable", cash), ("avoidable", avoid)):
+                share[:, i] = written_share(line, name, result.scenario)
         if spread.price.get(line_id):
             varied["price"][line_id] = price[:, i] = gamma_factor(spread.price[line_id], quantiles.level("price"))
         for kind, share, declared in (("cashable", cash, spread.cashable), ("avoidable", avoid, spread.avoidable)):
@@ -120,9 +125,9 @@ def draw_inputs(result: NetBenefit, spread: Spread, n_draws: int, rng: np.random
                     varied[kind][line_id] = drawn[:, moved[0]]
         if line_id in spread.lag:
             late = np.searchsorted(np.cumsum(spread.lag[line_id])[:-1], quantiles.level("lag"), side="right")
-            _delay(i, late, (cash, avoid))
-            if _lag_matters(late, (flows.cashable[i], flows.avoidable[i])):
+            if _lag_matters(late, tuple(written_share(line, n, result.scenario) for n in ("cashable", "avoidable"))):
                 varied["lag"][line_id] = late.astype(float)
+            _delay(i, late, (cash, avoid))
     scale = _quantity_scale(result, spread, quantiles, varied)
     return InputDraws(price, scale, _scale_group(result), cash, avoid, varied)
 

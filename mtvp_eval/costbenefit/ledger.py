@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
 
@@ -52,7 +52,29 @@ class EffectIsEuro:
     """The effect is measured in euro: its price is 1 euro of the effect's own price year."""
 
 
-PriceSource = TablePrice | StatedPrice | ShareOfPayerPrice | EffectIsEuro
+@dataclass(frozen=True, slots=True)
+class PriceByYear:
+    """Amounts that follow one another: each holds from its first calendar year until the next begins."""
+
+    steps: tuple[tuple[int, TablePrice | StatedPrice], ...]
+
+    def since(self, year: int) -> TablePrice | StatedPrice | None:
+        """Return the amount that holds in a calendar year; None before the first."""
+        return since(self.steps, year)
+
+
+PriceSource = TablePrice | StatedPrice | PriceByYear | ShareOfPayerPrice | EffectIsEuro
+T = TypeVar("T")
+
+
+def since(steps: Sequence[tuple[int, T]], year: int) -> T | None:
+    """Return what holds in a calendar year of steps in order of their first years; None before the first.
+
+    >>> since([(2023, "S3"), (2025, "S1")], 2024), since([(2023, "S3")], 2022)
+    ('S3', None)
+    """
+    begun = [value for first, value in steps if first <= year]
+    return begun[-1] if begun else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +82,9 @@ class LedgerLine:
     """One flow between two parties; shares are as written and become one number a year in a scenario.
 
     `spread` says how uncertain the line's own amount and shares are; see `spread.Spread`. `kept` is the share of a fee
-    for service that a form of payment leaves; see `funding.funded`.
+    for service that a form of payment leaves; see `funding.funded`. `delay` are the chances that cash and avoided cost
+    come 0, 1, 2, … years later than written. `law` is that of the first year; those that follow it stand in `laws` with
+    their first calendar years.
     """
 
     id: str
@@ -88,6 +112,35 @@ class LedgerLine:
     owner: str = ""
     spread: Mapping[str, Any] | None = None
     kept: float = 1.0
+    delay: tuple[float, ...] = (1.0,)
+    laws: tuple[tuple[int, Law], ...] = ()
+
+    def law_in(self, year: int) -> Law:
+        """Return the law or budget under which the line is paid in a calendar year."""
+        return since(self.laws, year) or self.law
+
+    def stated_prices(self) -> dict[str, StatedPrice]:
+        """Return the amounts that the line states itself, of payer and resource, as `stated` names them."""
+        return {**stated("price_payer", self.price_payer), **stated("price_resource", self.price_resource)}
+
+
+def items_of(price: PriceSource) -> tuple[str, ...]:
+    """Return the items of the price table that a price takes its amounts from."""
+    steps = [one for _, one in price.steps] if isinstance(price, PriceByYear) else [price]
+    return tuple(dict.fromkeys(one.item for one in steps if isinstance(one, TablePrice)))
+
+
+def stated(name: str, price: PriceSource) -> dict[str, StatedPrice]:
+    """Return the amounts that a price states itself, by name and, where they follow one another, their first year.
+
+    >>> offer = StatedPrice(3.0, 2024, "offer", Evidence.CONTRACT)
+    >>> list(stated("price_payer", PriceByYear(((2023, TablePrice("mtvp_fee")), (2025, offer)))))
+    ['price_payer.2025']
+    """
+    if isinstance(price, StatedPrice):
+        return {name: price}
+    steps = price.steps if isinstance(price, PriceByYear) else ()
+    return {f"{name}.{year}": one for year, one in steps if isinstance(one, StatedPrice)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from mtvp_eval.costbenefit.ledger import (
     EffectIsEuro,
     Ledger,
     LedgerLine,
+    PriceByYear,
     PriceSource,
     Quantity,
     ShareOfPayerPrice,
@@ -20,6 +21,7 @@ from mtvp_eval.costbenefit.ledger import (
 )
 from mtvp_eval.costbenefit.ledger_rules import double_counting
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
+from mtvp_eval.costbenefit.profiles import read_persistence, read_share
 from mtvp_eval.costbenefit.reading import Problems
 from mtvp_eval.costbenefit.spread import check_size, read_line_spread
 from mtvp_eval.settings import load_yaml, nearest
@@ -41,6 +43,14 @@ _REQUIRED = (
     "overlap_group",
     "source",
 )
+_SHAPE = ("quantity_source", "kind", "unit")
+"""Keys without which nothing else that a line says can be checked."""
+_STAND_IN = {
+    "id": "", "label": "", "payer": "insurer", "receiver": "suppliers", "sector": "gp", "law": "own means",
+    "price_resource": {"share_of_payer": 0}, "evidence": "assumed", "overlap_group": "", "source": "",
+}  # fmt: skip
+"""What stands in for a key that is missing, so that the rest of the line is checked as well."""
+_SHARES = ("uptake", "cashable", "avoidable", "backfill")
 _OPTIONAL = (
     "quantity",
     "price_payer",
@@ -80,10 +90,11 @@ def read_ledger(document: Any, name: str = "The ledger", known: Collection[str] 
         for position, entry in enumerate(document["lines"])
         if (line := _line(entry, position, problems)) is not None
     ]
-    ids = [line.id for line in lines]
+    written = [entry for entry in document["lines"] if isinstance(entry, Mapping)]
+    ids = [str(entry["id"]) for entry in written if entry.get("id") is not None]
     for twice in sorted({i for i in ids if ids.count(i) > 1}):
         problems.add(f"line {twice}", "id given twice")
-    written = [entry for entry in document["lines"] if isinstance(entry, Mapping)]
+    _overlaps(written, problems)
     if document["fee"] not in [entry.get("id") for entry in written]:
         problems.add("fee", "names no line of this ledger")
     if known is not None:
@@ -92,6 +103,17 @@ def read_ledger(document: Any, name: str = "The ledger", known: Collection[str] 
         problems.add(where, what)
     problems.raise_if_any()
     return Ledger(tuple(lines), document["fee"], document["currency"])
+
+
+def _overlaps(written: Sequence[Mapping[str, Any]], problems: Problems) -> None:
+    """Note every overlap group of two lines or more, of lines that cannot be built for another reason as well."""
+    groups: dict[str, list[str]] = {}
+    for entry in written:
+        if entry.get("overlap_group") is not None:
+            groups.setdefault(str(entry["overlap_group"]), []).append(str(entry.get("id")))
+    for group, lines in sorted(groups.items()):
+        if len(lines) > 1:
+            problems.add(f"lines {', '.join(lines)}", f"measure the same euros (overlap group {group})")
 
 
 def _unknown_effects(written: Sequence[Mapping[str, Any]], known: Collection[str], problems: Problems) -> None:
@@ -106,9 +128,17 @@ def _unknown_effects(written: Sequence[Mapping[str, Any]], known: Collection[str
 def _line(entry: Any, position: int, problems: Problems) -> LedgerLine | None:
     """Read one line; None when it cannot be built, with the reasons noted."""
     where = f"line {entry.get('id', position + 1)}" if isinstance(entry, Mapping) else f"line {position + 1}"
-    if not problems.keys(entry, where, _REQUIRED, _OPTIONAL):
-        return None
     before = len(problems.found)
+    problems.keys(entry, where, _REQUIRED, _OPTIONAL)
+    if not isinstance(entry, Mapping) or any(entry.get(key) is None for key in _SHAPE):
+        return None
+    given = {key: value for key, value in entry.items() if value is not None}
+    entry = {**_STAND_IN, **given}
+    for name in _SHARES:
+        written = given.get(name, 1.0)
+        read_share(written, len(written) if isinstance(written, list) else 1, f"{where}.{name}", problems)
+    lasting = given.get("persistence")
+    read_persistence(lasting, 1, len(lasting) if isinstance(lasting, list) else 1, f"{where}.persistence", problems)
     source, effect = _quantity_source(entry["quantity_source"], where, problems)
     quantity = _quantity(entry, source, where, problems)
     kind = _member(Kind, entry["kind"], f"{where}.kind", problems)
@@ -125,13 +155,15 @@ def _line(entry: Any, position: int, problems: Problems) -> LedgerLine | None:
         problems.add(where, "has no cashable share: say how much of the effect becomes cash for the payer, by year")
     if source is not Quantity.EFFECT and entry.get("persistence") is not None:
         problems.add(where, "persistence belongs to an effect")
+    laws = _laws(entry["law"], f"{where}.law", problems)
     line = LedgerLine(
         id=str(entry["id"]),
         label=str(entry["label"]),
         payer=_member(Party, entry["payer"], f"{where}.payer", problems),
         receiver=_member(Party, entry["receiver"], f"{where}.receiver", problems),
         sector=_member(Sector, entry["sector"], f"{where}.sector", problems),
-        law=_member(Law, entry["law"], f"{where}.law", problems),
+        law=laws[0][1],
+        laws=laws if len(laws) > 1 else (),
         kind=kind,
         quantity_source=source,
         effect=effect,
@@ -153,7 +185,7 @@ def _line(entry: Any, position: int, problems: Problems) -> LedgerLine | None:
     )
     for name, size in (line.spread or {}).items():
         check_size(line, name, size, f"{where}.spread.{name}", problems)
-    if line.payer == line.receiver:
+    if line.payer == line.receiver and {"payer", "receiver"} <= set(given):
         problems.add(where, "payer and receiver are the same party")
     return line if len(problems.found) == before else None
 
@@ -164,6 +196,14 @@ def _member(kind: type[E], value: Any, where: str, problems: Problems) -> E:
         return kind(value)
     problems.add(where, f"must be one of {', '.join(kind)}")
     return next(iter(kind))
+
+
+def _laws(given: Any, where: str, problems: Problems) -> tuple[tuple[int, Law], ...]:
+    """Read one law, or several by the calendar year from which each holds."""
+    if not isinstance(given, Mapping):
+        return ((0, _member(Law, given, where, problems)),)
+    steps = [(problems.year(year, where), _member(Law, law, where, problems)) for year, law in given.items()]
+    return tuple(sorted(steps)) or ((0, _member(Law, given, where, problems)),)
 
 
 def _quantity_source(text: Any, where: str, problems: Problems) -> tuple[Quantity, str | None]:
@@ -201,7 +241,13 @@ def _price_payer(entry: Mapping[str, Any], source: Quantity, where: str, problem
 
 
 def _price(spec: Any, where: str, problems: Problems, of_payer: bool) -> PriceSource:
-    """Read one of the three ways to write a price."""
+    """Read one of the ways to write a price; several by the calendar year from which each holds follow one another."""
+    if isinstance(spec, Mapping) and spec and all(isinstance(key, int) for key in spec):
+        steps = [
+            (problems.year(year, where), _price(one, f"{where}.{year}", problems, of_payer=False))
+            for year, one in sorted(spec.items())
+        ]
+        return PriceByYear(tuple((year, one) for year, one in steps if isinstance(one, TablePrice | StatedPrice)))
     if isinstance(spec, Mapping) and "item" in spec:
         problems.keys(spec, where, ("item",), ("issue",))
         issue = spec.get("issue")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mtvp_eval.costbenefit.effects import EURO
-from mtvp_eval.costbenefit.ledger import LedgerLine, ShareOfPayerPrice, StatedPrice, TablePrice
+from mtvp_eval.costbenefit.ledger import LedgerLine, ShareOfPayerPrice, StatedPrice, items_of
 from mtvp_eval.costbenefit.parties import HEALTHCARE_SECTORS, Party, Sector
 
 _CAPITATION_UNITS = ("patient_quarter", "patient_year")
@@ -14,18 +14,17 @@ _CAPITATION_UNITS = ("patient_quarter", "patient_year")
 def double_counting(lines: Sequence[LedgerLine], fee: str) -> Iterator[tuple[str, str]]:
     """Yield (line, problem) for every guard that is broken.
 
-    The guards: one line per overlap group; one use per effect; a total and its sectors not both; volume times price and
-    cost of one sector not both; referrals and hospital products are the same saving; capitation is not driven by
-    volume; a price item flows once between the same two parties; the resource cost of extra work in a practice is
-    either priced per contact or counted as the practice's outlay; the fee is no effect.
+    The guards, beside one line per overlap group, which the reader keeps: one use per effect; a total and its sectors
+    not both; volume times price and cost of one sector not both; referrals and hospital products are the same saving;
+    capitation is not driven by volume; a price item flows once between the same two parties; the resource cost of extra
+    work in a practice is either priced per contact or counted as the practice's outlay; the fee is no effect.
     """
     effects = [line for line in lines if line.effect is not None]
-    yield from _repeated(lines, [line.overlap_group for line in lines], "measure the same euros (overlap group {})")
     yield from _repeated(effects, [str(line.effect) for line in effects], "price the same effect {} twice")
-    tariffs = [line for line in lines if isinstance(line.price_payer, TablePrice)]
+    tariffs = [(line, item) for line in lines for item in items_of(line.price_payer)]
     yield from _repeated(
-        tariffs,
-        [f"{_item(line)}, {line.payer} to {line.receiver}" for line in tariffs],
+        [line for line, _ in tariffs],
+        [f"{item}, {line.payer} to {line.receiver}" for line, item in tariffs],
         "pay the same tariff twice ({})",
     )
     yield from _totals_and_parts(effects)
@@ -69,10 +68,6 @@ def _practice_work_twice(lines: Sequence[LedgerLine], effects: Sequence[LedgerLi
                 f"the resource cost of this work is already in line {bearers[line.receiver]}; set price_resource to "
                 "{share_of_payer: 0}, or leave that line out",
             )
-
-
-def _item(line: LedgerLine) -> str:
-    return line.price_payer.item if isinstance(line.price_payer, TablePrice) else line.id
 
 
 def _costs_nothing(line: LedgerLine) -> bool:

@@ -170,7 +170,7 @@ class NetBenefit:
                             "line": line.id,
                             "label": line.label,
                             "sector": line.sector.value,
-                            "law": line.law.value,
+                            "law": line.law_in(int(year)).value,
                             "kind": line.kind.value,
                             "flow": flow,
                             "amount": amount[t],

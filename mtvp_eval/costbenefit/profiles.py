@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,20 @@ def observed_only(observed: int, n_years: int) -> FloatArray:
     [1.0, 1.0, 0.0]
     """
     return (np.arange(n_years) < observed).astype(float)
+
+
+def delayed(path: FloatArray, chances: Sequence[float]) -> FloatArray:
+    r"""Return the mean of a path (T,) that comes 0, 1, 2, … years later with the given chances.
+
+    .. math:: \bar s_t = \sum_k p_k\, s_{\max(t-k,\,0)}
+
+    The first year's share holds until then.
+
+    >>> delayed(np.array([0.5, 1.0, 1.0]), [0.5, 0.5]).tolist()
+    [0.5, 0.75, 1.0]
+    """
+    years = np.arange(len(path))
+    return np.sum([p * path[np.maximum(years - k, 0)] for k, p in enumerate(chances)], axis=0)
 
 
 def _years_after(observed: int, n_years: int) -> FloatArray:

@@ -11,17 +11,20 @@ from typing import Any
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray
-from mtvp_eval.costbenefit.build import declared_shares, uptake
+from mtvp_eval.costbenefit.build import declared_shares, uptake, written_share
 from mtvp_eval.costbenefit.discounting import discount_factors
 from mtvp_eval.costbenefit.effects import PricedEffects
 from mtvp_eval.costbenefit.flows import FlowModel
-from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine, StatedPrice, TablePrice
+from mtvp_eval.costbenefit.ledger import Ledger, LedgerLine, PriceByYear, StatedPrice, items_of
 from mtvp_eval.costbenefit.net_benefit import NetBenefit, critical_value, net_benefit
 from mtvp_eval.costbenefit.parties import Evidence, Horizon, Perspective
 from mtvp_eval.costbenefit.prices import PriceTable
 from mtvp_eval.costbenefit.scenario import Scenario
 from mtvp_eval.costbenefit.spread import Spread
 from mtvp_eval.errors import LedgerError
+
+_DELAYED = ("cashable", "avoidable")
+"""Shares that a lag delays."""
 
 
 class Input(StrEnum):
@@ -115,12 +118,12 @@ def _shares(flows: FlowModel, what: Input) -> FloatArray:
 
 def _assumed_price(line: LedgerLine, scenario: Scenario) -> bool:
     """Whether the payer's price of a line is an amount that nobody published or agreed."""
-    price = line.price_payer
-    if isinstance(price, StatedPrice):
-        return price.evidence is Evidence.ASSUMED
-    if not isinstance(price, TablePrice):
-        return False
-    return any(row.item == price.item and row.evidence is Evidence.ASSUMED for row in scenario.supplied_observed())
+    price, years = line.price_payer, scenario.years[scenario.observed > 0.0].tolist()
+    used = {price.since(year) for year in years} if isinstance(price, PriceByYear) else {price}
+    items = {item for one in used if one is not None for item in items_of(one)}
+    stated = any(isinstance(one, StatedPrice) and one.evidence is Evidence.ASSUMED for one in used)
+    supplied = (row for row in scenario.supplied_observed() if row.evidence is Evidence.ASSUMED)
+    return stated or any(row.item in items for row in supplied)
 
 
 def tornado(
@@ -180,9 +183,9 @@ def _flows_at(result: NetBenefit, one: Range, value: float) -> FlowModel:
         cash = one.what is Input.CASHABLE
         return replace(flows, cashable=moved) if cash else replace(flows, avoidable=moved)
     if one.what is Input.LAG:
-        source = np.maximum(np.arange(scenario.n_years) - int(value), 0)
-        late, slow = (np.where(line, path[:, source], path) for path in (flows.cashable, flows.avoidable))
-        return replace(flows, cashable=late, avoidable=slow)
+        late = {name: np.stack([_late(entry, name, scenario, int(value)) for entry in lines]) for name in _DELAYED}
+        cashable, avoidable = (np.where(line, late[name], getattr(flows, name)) for name in _DELAYED)
+        return replace(flows, cashable=cashable, avoidable=avoidable)
     if one.what is Input.BACKFILL:
         unfilled = np.where(line, 1.0 - value, flows.unfilled)
         kept = np.array([entry.kept for entry in lines])[:, None]
@@ -196,14 +199,20 @@ def _flows_at(result: NetBenefit, one: Range, value: float) -> FlowModel:
     return replace(flows, price_payer=flows.price_payer * factor, price_resource=flows.price_resource * factor)
 
 
+def _late(line: LedgerLine, name: str, scenario: Scenario, years: int) -> FloatArray:
+    """A share of a line as it comes when it comes so many years later than written."""
+    return written_share(line, name, scenario)[np.maximum(np.arange(scenario.n_years) - years, 0)]
+
+
 def revision_table(
     ledger: Ledger, effects: PricedEffects, table: PriceTable, scenario: Scenario, before: date, after: date
 ) -> Any:
     """Return the result with the prices known on two days side by side, so that a retroactive revision is seen.
 
-    Rows as in `scenario_table`; the later day's `minus_base` is what the revision changed.
+    Rows as in `scenario_table`; the later day's `minus_base` is what the revision changed. ``date.max`` means now.
     """
-    days = {f"prices known on {day}": table.known_on(day) for day in (before, after)}
+    named = {day: "prices known now" if day == date.max else f"prices known on {day}" for day in (before, after)}
+    days = {name: table.known_on(day) for day, name in named.items()}
     return scenario_table({name: net_benefit(ledger, effects, known, scenario) for name, known in days.items()})
 
 

@@ -64,6 +64,11 @@ class Spread:
             lag=kept(self.lag),
         )
 
+    def on(self, ledger: Ledger) -> Ledger:
+        """Return the ledger whose amounts hold the mean over the lags, so that an interval lies around its estimate."""
+        lines = [replace(e, delay=tuple(self.lag[e.id])) if e.id in self.lag else e for e in ledger.lines]
+        return replace(ledger, lines=tuple(lines))
+
     @property
     def n_inputs(self) -> int:
         """Number of inputs that are drawn."""

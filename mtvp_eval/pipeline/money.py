@@ -77,6 +77,7 @@ def price_effects(
     spread = read_spread(config.money.spread, ledger)
     ledger, missing = ledger.supplied(found.outcomes())
     spread = spread.within([line.id for line in ledger.lines])
+    ledger = spread.on(ledger)
     ledger = replace(ledger, lines=(*ledger.lines, *booked_transition(programme_costs, design)))
     folder = resource("data_dictionary") / "prices"
     pricing = Pricing(config.money, ledger, read_price_table(folder), read_discount_profiles(folder))

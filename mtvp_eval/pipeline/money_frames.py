@@ -10,9 +10,10 @@ from mtvp_eval.arrays import FloatArray
 from mtvp_eval.clock import quarter_label
 from mtvp_eval.costbenefit.build import declared_shares
 from mtvp_eval.costbenefit.joint_interval import Uncertain
-from mtvp_eval.costbenefit.ledger import LedgerLine, TablePrice
+from mtvp_eval.costbenefit.ledger import LedgerLine, PriceByYear, items_of
 from mtvp_eval.costbenefit.net_benefit import NetBenefit, critical_value
-from mtvp_eval.costbenefit.parties import Horizon, Party, Perspective
+from mtvp_eval.costbenefit.parties import Evidence, Horizon, Party, Perspective
+from mtvp_eval.costbenefit.scenario import Scenario
 from mtvp_eval.costbenefit.sensitivity import Input, effect_ranges, input_ranges, tornado
 from mtvp_eval.costbenefit.spread import Dependence, Spread
 from mtvp_eval.costbenefit.stakeholders import stranded_cost
@@ -206,7 +207,7 @@ def _extrapolations(beside: Beside, seed: int, level: float) -> pd.DataFrame:
 
 
 def _assumptions(uncertain: Uncertain, beside: Beside) -> pd.DataFrame:
-    """Amounts and shares used, one row each: ``inputs.<item>.<year>``, ``line <id>.<share>``, ``persistence.<name>``.
+    """Amounts and shares used, by ``inputs.<item>.<year>``, ``line <id>.<what>`` or ``persistence.<extrapolation>``.
 
     Shares of the ledger count in the observed years; how long an effect lasts counts in an extrapolation only.
     """
@@ -226,11 +227,21 @@ def _assumptions(uncertain: Uncertain, beside: Beside) -> pd.DataFrame:
         drawn = share.line in varied.get(share.name, {})
         item = f"line {share.line}.{share.name}"
         rows.append((item, _share(share.path), "", share.evidence.value, share.source, drawn, True))
-    listed = {share.assumption() for share in shares}
+    for line in result.ledger.lines:
+        for name, price in line.stated_prices().items():
+            if price.evidence is Evidence.ASSUMED:
+                used, drawn = _in_observed(line, name, result.scenario), line.id in varied["price"]
+                item, unit = f"line {line.id}.{name}", f"EUR per {line.unit}"
+                rows.append((item, price.value, unit, "assumed", price.source, drawn, used))
+    known = (result.scenario.price_year, int(result.scenario.years[result.scenario.observed_years - 1]))
+    for year, level in result.scenario.levels.items():
+        rows.append(
+            (f"inputs.cpi.{year}", level, "2022 = 100", "assumed", "evaluation.yaml", False, year <= max(known))
+        )
+    named = {_about(str(row[0])) for row in rows}  # what stands here with a number of its own is not repeated in words
     for a in result.assumptions:
-        line = a.where.removeprefix("line ")
-        if a not in listed and not a.where.startswith("inputs.") and line not in {row.item for row in supplied}:
-            rows.append((a.where, a.what, "", "assumed", a.source, line in varied["price"], True))
+        if _about(a.where) not in named:
+            rows.append((a.where, a.what, "", "assumed", a.source, _about(a.where) in varied["price"], True))
     rows += _lasting(beside)
     return pd.DataFrame(rows, columns=list(MONEY_FRAMES["assumptions"]))
 
@@ -251,9 +262,24 @@ def _lasting(beside: Beside) -> list[tuple[Any, ...]]:
     return rows
 
 
+def _in_observed(line: LedgerLine, name: str, scenario: Scenario) -> bool:
+    """Whether a stated amount of a line holds in an observed year."""
+    whose, _, first = name.partition(".")
+    source = getattr(line, whose)
+    if not isinstance(source, PriceByYear):
+        return True
+    years = scenario.years[scenario.observed > 0.0].tolist()
+    return dict(source.steps)[int(first)] in [source.since(year) for year in years]
+
+
+def _about(item: str) -> str:
+    """The line, item or key that a row is about."""
+    return item.removeprefix("line ").removeprefix("inputs.").partition(".")[0]
+
+
 def _priced_by(line: LedgerLine, item: str) -> bool:
     """Whether an item of the price table sets the payer's price of a line."""
-    return isinstance(line.price_payer, TablePrice) and line.price_payer.item == item
+    return item in items_of(line.price_payer)
 
 
 def _share(path: FloatArray) -> float | str:

@@ -90,7 +90,8 @@ def revised(region: str, known_on: date, data: Path | None = None) -> str:
     LedgerError
         If an amount was not known on that day.
     """
-    return str(prices_known_on(run_evaluation(region, data).money, known_on).to_string(index=False))
+    table = prices_known_on(run_evaluation(region, data).money, known_on).to_string(index=False)
+    return f"{table}\n\nErrors and chances are those of the effects alone; in euros of the question's price year."
 
 
 def _report_one(region: str, data: Path | None, jobs: int) -> Iterator[str]:

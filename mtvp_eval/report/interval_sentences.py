@@ -58,11 +58,12 @@ def looks(inputs: ReportInputs, language: str) -> str:
     words = {"taken": taken, "planned": planned, "level": percent(inputs.level), "own": own}
     info, shown = inputs.outcome(inputs.primary_outcome), inputs.intervals[~hidden_choices(inputs)]
     ends = shown.loc[shown["outcome"] == info.id, ["look_low", "look_high"]].to_numpy(float)
-    if not np.isfinite(ends).all() or not len(ends):
-        return _say("looks_planned_alone", language, **words)
-    words |= {"outcome": info.title[language], "unit": info.unit[language]}
-    low, high = ends[0]
-    return _say("looks_planned", language, **words, range=interval(low, high, language, decimals(inputs)[info.id]))
+    if len(ends) and np.isfinite(ends).all():
+        low, high = ends[0]
+        words |= {"outcome": info.title[language], "unit": info.unit[language]}
+        words["range"] = interval(low, high, language, decimals(inputs)[info.id])
+    said = _say("looks_planned" if "range" in words else "looks_planned_alone", language, **words)
+    return said if inputs.money is None else f"{said} {_say('looks_money', language)}"
 
 
 def pretrends(inputs: ReportInputs, language: str) -> list[str]:

@@ -27,9 +27,10 @@ def uncertainty(inputs: ReportInputs, language: str) -> list[str]:
             low=euro(float(insurer["low_effects"]), language, 2),
             high=euro(float(insurer["high_effects"]), language, 2),
         )
-        how = text("spread.independent" if money.drawn_apart else "spread.common", language)
-        items = joined(_varied(page, language), language)
-        words = {"items": items, "dependence": how, "range": shown, "level": percent(inputs.level)}
+        kinds = _varied(page, language)
+        hang = ["independent" if money.drawn_apart else "common", *(["kinds"] if len(kinds) > 1 else [])]
+        how = "; ".join(text(f"spread.{key}", language) for key in hang)
+        words = {"items": joined(kinds, language), "dependence": how, "range": shown, "level": percent(inputs.level)}
         said.append(say("uncertainty", language, **words))
     if money.result is not None and money.result.effects.assumed_independent:
         said.append(say("uncertainty_independent", language))

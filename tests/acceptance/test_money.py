@@ -151,9 +151,13 @@ def test_every_share_that_a_ledger_may_declare_reaches_the_report(project):
     path = project / "data_dictionary" / "ledgers" / "mtvp.yaml"
     ledger = yaml.safe_load(path.read_text(encoding="utf-8"))
     lines = {line["id"]: line for line in ledger["lines"]}
-    lines["fee"].update(uptake=0.9)
+    later = {2025: {"value": 3.23, "price_year": 2024, "source": "offer", "evidence": "assumed"}}
+    lines["fee"].update(uptake=0.9, price_payer={2023: {"item": "mtvp_fee"}, **later})
     lines["practice_outlay"].update(uptake=0.8, spread={"price": 0.25}, price_resource={"share_of_payer": 0.7})
-    lines["regional_organisation"].update(uptake=0.8, evidence="assumed")
+    stated = {"price_year": 2024, "source": "test", "evidence": "assumed"}
+    lines["regional_organisation"].update(
+        uptake=0.8, evidence="assumed", price_payer={"value": 1.5, **stated}, price_resource={"value": 1.2, **stated}
+    )
     lines["gp_cost"].update(cashable=0.6, backfill=0.2, persistence={"half_life": 3}, spread={"cashable": 0})
     lines["hospital_cost"]["spread"].update(lag=[0.5, 0.5])
     path.write_text(yaml.safe_dump(ledger), encoding="utf-8")
@@ -163,8 +167,7 @@ def test_every_share_that_a_ledger_may_declare_reaches_the_report(project):
         extrapolations={"later": {"patient_years": [90_000, 90_000], "persistence": {"geometric": 0.2}}},
         spread={"decay": {"mean": 0.2, "sd": 0.1}, "uptake": 0.1},
         inputs={
-            **{item: {year: {"value": 3.0, **amount} for year in (2023, 2024, 2025)}
-               for item in ("practice_outlay", "regional_organisation_fee")},
+            "practice_outlay": {year: {"value": 3.0, **amount} for year in (2023, 2024, 2025)},
             "mtvp_fee": {2024: {"value": 3.0, **amount}},
             "cpi": {2025: {"value": 110.0, "source": "test", "evidence": "assumed"}},
         },
@@ -175,6 +178,10 @@ def test_every_share_that_a_ledger_may_declare_reaches_the_report(project):
         "line fee.uptake": ("contract", False, True), "line practice_outlay.uptake": ("assumed", False, True),
         "line practice_outlay.resource": ("assumed", False, True), "line gp_cost.cashable": ("assumed", False, True),
         "line gp_cost.backfill": ("assumed", False, True), "line hospital_cost.cashable": ("assumed", True, True),
+        "line fee.price_payer.2025": ("assumed", False, False),
+        "line regional_organisation.price_payer": ("assumed", False, True),
+        "line regional_organisation.price_resource": ("assumed", False, True),
+        "inputs.cpi.2025": ("assumed", False, False),
         "persistence.later": ("assumed", True, False), "line gp_cost.persistence.later": ("assumed", False, False),
     }  # fmt: skip
     for item, expected in declared.items():
@@ -272,6 +279,8 @@ def test_prices_known_on_another_day_are_shown_beside_those_known_now(project, c
     assert main(["money", "small", "--known-on", "2023-03-01"]) == 0
     table = capsys.readouterr().out
     assert "prices known on 2023-03-01" in table
+    assert "prices known now" in table
+    assert "of the effects alone" in table
     path = project / "data_dictionary" / "prices" / "tariffs.csv"
     old = next(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("mtvp_fee,2.88"))
     new = old.replace("2.88", "3.00").replace("2023-02-28,", "2024-06-01,")  # raised afterwards, for the same year

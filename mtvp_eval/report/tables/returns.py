@@ -86,11 +86,13 @@ def spread(inputs: ReportInputs, language: str) -> ReportTable:
             for kind, size in zip(frame["kind"], frame["size"], strict=True)
         ],
         origin_text=[term("spread_origin", str(origin), language) for origin in frame["origin"]],
+        note=["" if now else text("spread.later", language) for now in frame["observed"]],
     )
     columns = (
         Column("line_text", column("item", language).label),
         Column("kind_text", column("uncertain", language).label),
         Column("size_text", column("spread", language).label),
         Column("origin_text", column("range_origin", language).label),
+        column("note", language),
     )
     return table("spread", frame, columns, ("kind", "line"), language)

@@ -109,6 +109,14 @@ def test_unusable_draws_are_refused(spec, file, old, new, problem):
         decide(spec)
 
 
+def test_a_single_draw_is_refused(spec):
+    for name in ("effects", "costs", "parameters"):
+        path = spec.parent / f"{name}.csv"
+        path.write_text("\n".join(path.read_text(encoding="utf-8").splitlines()[:2]) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"effects.csv holds one draw; uncertainty needs at least two"):
+        decide(spec)
+
+
 def test_files_of_different_length_are_refused(spec):
     path = spec.parent / "parameters.csv"
     path.write_text("\n".join(path.read_text(encoding="utf-8").splitlines()[:-1]) + "\n", encoding="utf-8")

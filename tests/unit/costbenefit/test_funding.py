@@ -70,6 +70,64 @@ def test_terms_that_do_not_fit_are_refused(income, terms, problem):
         income(terms)
 
 
+def by_year(*values: float) -> dict[int, dict]:
+    return {
+        2023 + i: {"value": v, "price_year": 2023, "source": "test", "evidence": "contract"}
+        for i, v in enumerate(values)
+    }
+
+
+@pytest.fixture
+def two_years(price_table):
+    scenario = observed_scenario("b", 2023, np.array([1000.0, 2000.0]), 2023, DiscountProfile("none", 0.0, 0.0))
+    effects = per_patient_year(["cost_hospital"], ["euro"], [-2.0], [[1.0]], price_years=[2023])
+    return lambda ledger: net_benefit(ledger, effects, price_table, scenario)
+
+
+def test_segment_3_and_then_1_is_one_line_whose_law_and_fee_change(document, two_years):
+    document["lines"][0] |= {
+        "law": {2024: "Zvw-S1", 2023: "Zvw-S3"}, "quantity": 1, "unit": "patient_year",
+        "price_payer": by_year(11.52, 12.92), "price_resource": {"share_of_payer": 0.5},
+    }  # fmt: skip
+    result = two_years(read_ledger(document))
+    assert result.gain_by_year(Party.GP_PRACTICE) == pytest.approx([1000 * 11.52 / 2, 2000 * 12.92 / 2])
+    assert result.paid_tariff() == pytest.approx((11.52 + 2 * 12.92) / 3)
+    frame = result.to_frame()
+    fee = frame[(frame["line"] == "fee") & (frame["flow"] == "pays")].set_index("year")
+    assert fee["law"].to_dict() == {2023: "Zvw-S3", 2024: "Zvw-S1"}
+    assert fee["amount"].to_dict() == pytest.approx({2023: -11_520, 2024: -25_840})
+
+
+def test_the_published_fee_may_be_followed_by_an_offer(document, two_years):
+    document["lines"][0]["price_payer"] = by_year(0.0, 3.0) | {2023: {"item": "mtvp_fee"}}
+    result = two_years(read_ledger(document))
+    assert result.gain_by_year(Party.GP_PRACTICE) == pytest.approx([4 * 2.88 * 1000, 4 * 3.0 * 2000])
+    document["lines"].append({**document["lines"][0], "id": "again", "overlap_group": "again"})
+    with pytest.raises(LedgerError, match="pay the same tariff twice"):
+        read_ledger(document)
+
+
+def test_years_without_an_amount_and_wrong_years_are_refused(document, two_years):
+    document["lines"][0]["price_payer"] = {2024: by_year(3.0)[2023]}
+    with pytest.raises(LedgerError, match="line fee: has no amount in 2023: its first begins in 2024"):
+        two_years(read_ledger(document))
+    document["lines"][0] |= {"price_payer": {23: {"value": 3.0}}, "law": {2023: "S3"}}
+    with pytest.raises(LedgerError) as error:
+        read_ledger(document)
+    for part in ("price_payer: must be a year", "price_payer.23: has no price_year", "law: must be one of Zvw-S1"):
+        assert part in str(error.value)
+
+
+def test_an_own_form_of_payment_may_change_its_amount(document, two_years):
+    terms = read_funding({"grows": {"form": "fee_s1", "amount": by_year(10.0, 15.0)}}, None)["grows"]
+    document["lines"][0]["law"] = {2023: "Zvw-S3", 2024: "Zvw-S1"}
+    result = two_years(funded(read_ledger(document), terms))
+    assert result.gain_by_year(Party.GP_PRACTICE) == pytest.approx([10_000, 30_000])
+    assert result.ledger.line("fee").law_in(2023).value == "Zvw-S1"
+    with pytest.raises(LedgerError, match=r"grows\.amount\.2024\.value: must be a number"):
+        read_funding({"grows": {"form": "fee_s1", "amount": by_year(10.0, -1.0)}}, None)
+
+
 AMOUNT = {"value": 13.5, "price_year": 2024, "source": "offer", "evidence": "contract"}
 
 

@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.special import stdtr
+from scipy.stats import beta
 
 from mtvp_eval.costbenefit.discounting import DiscountProfile
 from mtvp_eval.costbenefit.effects import EffectKey, totals
@@ -24,21 +27,6 @@ WIDE = Spread(
     decay=(0.2, 0.1),
     uptake=0.1,
 )
-
-
-@pytest.fixture
-def result(document, price_table):
-    document["lines"][0]["price_payer"] = {"item": "mtvp_fee", "issue": 2023}
-    document["lines"][1] |= {
-        "cashable": {"before": 0.5, "after": 1, "lag_years": 1}, "avoidable": 0.35, "spread": {"cashable": 0.15},
-    }  # fmt: skip
-    settings = {
-        "first_year": 2023, "patient_years": [1000.0, 1000.0, 1000.0], "observed_years": 1, "price_year": 2023,
-        "discount": "zin2024", "persistence": {"geometric": 0.2},
-    }  # fmt: skip
-    scenario = read_scenario(settings, {"zin2024": DiscountProfile("zin2024", 0.03, 0.015)}, price_table)
-    effects = totals([EffectKey("cost_hospital", "euro", 2023, 2023, 1000.0)], [-15_000.0], [[4e6]], df=8.0)
-    return net_benefit(read_ledger(document), effects, price_table, scenario)
 
 
 @pytest.mark.parametrize("horizon", list(Horizon))
@@ -70,6 +58,26 @@ def test_it_is_the_distribution_of_joint_draws_of_everything(result, horizon):
     assert mixed.probability_positive() == pytest.approx((value > 0).mean(), abs=0.02)
 
 
+def test_the_mixture_over_stratified_draws_is_the_integral_over_the_share(result):
+    mixed = Uncertain.of(result, Spread(cashable={"hospital": 0.15}), 9).total(Perspective.INSURER)
+    size = 0.25 / 0.15**2 - 1.0  # a beta with mean .5 and standard deviation .15
+
+    def exactly_below(x):
+        # in the observed year the insurer has k (15,000 + 2,000 t_8) - 11,520 with a cash share k
+        def given(k):
+            return stdtr(8.0, (x + 11_520 - 15_000 * k) / (2_000 * k)) * beta.pdf(k, size / 2, size / 2)
+
+        return quad(given, 0.0, 1.0, epsabs=1e-10)[0]
+
+    for level in (0.5, 0.8, 0.95, 0.99):
+        low, high = mixed.interval(level)
+        # midpoints of 2,000 strata: of the order 1 / 2,000^2, more where the share's quantile is steep, near 0 and 1;
+        # as many plain draws would be off by sqrt(p (1 - p) / 2,000), hundreds of times as far
+        assert exactly_below(low) == pytest.approx(0.5 - level / 2, abs=1e-5)
+        assert exactly_below(high) == pytest.approx(0.5 + level / 2, abs=1e-5)
+    assert mixed.probability_positive() == pytest.approx(1.0 - exactly_below(0.0), abs=1e-5)
+
+
 def test_the_variance_is_that_of_effect_price_and_share_together(result):
     spread = Spread(price={"fee": 0.2}, cashable={"hospital": 0.2}, dependence=Dependence.INDEPENDENT)
     total = Uncertain.of(result, spread, 4).total(Perspective.INSURER)
@@ -95,6 +103,19 @@ def test_the_spread_of_a_share_is_that_of_the_ledger_whatever_part_is_refilled_o
     assert cash.location.mean() == pytest.approx(made.total(Perspective.INSURER).mean, rel=2e-3)
     used = Uncertain.of(made, spread, 8).total(Perspective.SOCIETY)
     assert used.location.std() == pytest.approx(0.15 * 15_000 * (1 - refilled), rel=2e-3)
+
+
+def test_an_uncertain_lag_moves_the_estimate_to_the_middle_of_its_interval(document, price_table, result):
+    spread = Spread(lag={"hospital": [0.25, 0.5, 0.25]}, cashable={"hospital": 0.15})
+    made = net_benefit(spread.on(result.ledger), result.effects, price_table, result.scenario)
+    # cash .5, 1, 1 comes on average .5, .5 + .25 x .5, .5 + .75 x .5
+    assert made.flows.cashable[1] == pytest.approx([0.5, 0.625, 0.875])
+    joint = Uncertain.of(made, spread, 10).total(Perspective.INSURER, Horizon.ALL)
+    # lag and share are stratified apart: the chance correlation of two permutations of 2,000 is below .07
+    slack = 0.07 * 0.15 * 15_000
+    assert joint.location.mean() == pytest.approx(made.total(Perspective.INSURER, Horizon.ALL).mean, abs=slack)
+    at_once = result.total(Perspective.INSURER, Horizon.ALL).mean
+    assert abs(joint.location.mean() - at_once) > 10 * slack
 
 
 def test_amounts_that_rise_together_widen_the_interval(document, make_line, price_table):

@@ -63,6 +63,31 @@ def test_all_problems_are_said_at_once(document, make_line):
         assert part in message
 
 
+def test_a_line_without_payer_is_read_to_its_end_and_still_measures_the_same_euros(document, make_line):
+    document["lines"] += [
+        make_line(
+            id="a", payer=None, sector="pharmasy", cashable=1.2, avoidable={"before": 0.2, "after": 0.8},
+            persistence=[0.9, 1.0], uptake=[1.0, -1.0], backfill="half",
+        ),
+        make_line(id="a", overlap_group="b", sector="pharmacy", quantity_source="effect:a", kind=None),
+    ]  # fmt: skip
+    message = refusal(document)
+    for part in (
+        "breaks 10 rules",
+        "line a: has no payer",
+        "line a.sector: must be one of",
+        "line a.cashable: must be a number between 0 and 1",
+        "line a.avoidable: has no lag_years",
+        "line a.persistence: must be 1 in the observed years",
+        "line a.uptake[1]: must be a number between 0 and 1",
+        "line a.backfill: must be a number between 0 and 1",
+        "line a: has no kind",
+        "line a: id given twice",
+        "lines hospital, a: measure the same euros (overlap group hospital)",
+    ):
+        assert part in message
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [

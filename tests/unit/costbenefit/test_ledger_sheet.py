@@ -84,6 +84,16 @@ def test_the_sheet_recalculates_to_the_result(build, effects):
     assert values[cells.paid_tariff] == pytest.approx(result.paid_tariff(), rel=1e-12)
 
 
+def test_a_fee_that_changes_over_the_years_recalculates(build):
+    amount = {"price_year": 2024, "source": "test", "evidence": "contract"}
+    steps = {2023: {"value": 2.88, **amount}, 2025: {"value": 3.23, **amount}}
+    result = build(RATE, {"fee": {"price_payer": steps}})
+    sheet = openpyxl.Workbook().active
+    cells, values = write_ledger_sheet(sheet, result), Recalculated(sheet)
+    assert values[cells.net["insurer"]] == pytest.approx(result.total(Perspective.INSURER).mean, rel=1e-12)
+    assert "fee" not in cells.price  # one cell cannot hold two amounts: they stand by year
+
+
 def test_changing_a_cell_changes_the_result_as_the_package_does(build):
     sheet = openpyxl.Workbook().active
     cells = write_ledger_sheet(sheet, build(RATE))

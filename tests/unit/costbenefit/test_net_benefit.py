@@ -229,7 +229,7 @@ def test_effects_of_one_insurer_are_not_multiplied_by_patients_of_all(document, 
     result = net_benefit(read_ledger(document), effects, price_table, own)
     assert result.total(Perspective.INSURER).mean == pytest.approx(15_000 - 600 * 11.52)
     taken = net_benefit(read_ledger(document), hospital_total(-15_000.0), price_table, own)
-    assert [a.where for a in taken.assumptions] == ["effects"]
+    assert [a.where for a in taken.assumptions] == ["insured_of"]
 
 
 def test_totals_of_two_years_are_each_in_their_own_euros(document, price_table):

@@ -5,32 +5,16 @@ from datetime import date
 import numpy as np
 import pytest
 
-from mtvp_eval.costbenefit.discounting import DiscountProfile
-from mtvp_eval.costbenefit.effects import EffectKey, per_patient_year, totals
+from mtvp_eval.costbenefit.effects import per_patient_year
 from mtvp_eval.costbenefit.joint_draws import draw_effects, joint_draws, multiplier_draws
-from mtvp_eval.costbenefit.ledger_reader import read_ledger
 from mtvp_eval.costbenefit.net_benefit import net_benefit
 from mtvp_eval.costbenefit.parties import Horizon, Party, Perspective
 from mtvp_eval.costbenefit.prices import PriceRow
-from mtvp_eval.costbenefit.scenario import read_scenario
 from mtvp_eval.costbenefit.sensitivity import Input, Range, effect_ranges, revision_table, scenario_table, tornado
 from mtvp_eval.costbenefit.spread import Spread, read_spread
 from mtvp_eval.errors import LedgerError
 
 INSURER = list(Party).index(Party.INSURER)
-
-
-@pytest.fixture
-def result(document, price_table):
-    document["lines"][0]["price_payer"] = {"item": "mtvp_fee", "issue": 2023}
-    document["lines"][1]["cashable"] = {"before": 0.5, "after": 1, "lag_years": 1}
-    settings = {
-        "first_year": 2023, "patient_years": [1000.0, 1000.0, 1000.0], "observed_years": 1, "price_year": 2023,
-        "discount": "zin2024", "persistence": {"geometric": 0.2},
-    }  # fmt: skip
-    scenario = read_scenario(settings, {"zin2024": DiscountProfile("zin2024", 0.03, 0.015)}, price_table)
-    effects = totals([EffectKey("cost_hospital", "euro", 2023, 2023, 1000.0)], [-15_000.0], [[4e6]], df=8.0)
-    return net_benefit(read_ledger(document), effects, price_table, scenario)
 
 
 def test_draws_of_effects_alone_are_the_exact_linear_map(result):

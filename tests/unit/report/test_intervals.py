@@ -93,6 +93,14 @@ def test_planned_looks_show_no_interval_that_their_table_withholds_or_lacks(chan
         assert not any(end in said for end in ("20", "30", "\N{EN DASH}"))
 
 
+def test_that_money_is_not_adjusted_for_planned_looks_is_said_where_there_is_money():
+    inputs = replace(with_choices(look_low=-20.0, look_high=30.0), looks=(2, 4), look_level=0.9969)
+    for language, words in (("en", "intervals and chances of money"), ("nl", "intervallen en kansen bij het geld")):
+        assert words in looks(inputs, language)
+        assert words not in looks(replace(inputs, money=None), language)
+        assert words not in looks(replace(inputs, looks=(1, 1)), language)
+
+
 def test_planned_looks_without_an_interval_of_the_primary_outcome_are_still_counted():
     inputs = replace(made_inputs(), looks=(2, 4), look_level=0.9969)
     assert "look 2 of 4 planned" in looks(inputs, "en")

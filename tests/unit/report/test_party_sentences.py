@@ -27,11 +27,26 @@ def test_intervals_say_what_varies_how_it_hangs_together_and_what_effects_alone_
     assert "onafhankelijk" in said("uncertainty", "nl", drawn_apart=True)
 
 
+def test_independence_of_the_kinds_is_said_where_there_are_several():
+    for language, words in (("en", "the kinds are drawn independently"), ("nl", "de soorten zijn onafhankelijk")):
+        assert words in said("uncertainty", language)
+        assert words in said("uncertainty", language, drawn_apart=True)
+        assert words not in said("uncertainty", language, page={"spread": made_page().spread.iloc[:1]})
+
+
 def test_without_a_declared_spread_the_intervals_say_so():
     none = made_page().spread.iloc[:0]
     assert "no spread was declared" in said("uncertainty", page={"spread": none})
     later = made_page().spread.assign(observed=False)  # what moves an extrapolation only
     assert "no spread was declared" in said("uncertainty", page={"spread": later})
+
+
+def test_the_table_of_spreads_says_what_moves_extrapolations_only():
+    assert "in extrapolations only" not in repr(report_table("spread", inputs(), "en"))
+    later = made_page().spread.assign(observed=[True, False])
+    for language, words in (("en", "in extrapolations only"), ("nl", "alleen in doortrekkingen")):
+        rows = repr(report_table("spread", inputs({"spread": later}), language)).splitlines()
+        assert [words in row for row in rows[2:]] == [False, True]
 
 
 def test_side_payments_are_named_or_said_to_be_impossible():
