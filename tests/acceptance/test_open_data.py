@@ -201,6 +201,32 @@ def test_no_folder_no_cbs_and_a_misspelt_question_end_in_two(project, files):
         open_data_inputs(files)
 
 
+def test_a_damaged_or_doubled_cbs_table_is_named(project, files, tmp_path):
+    ask(project, {**SMALL, "region: corop": "region: province"})
+    folder = tmp_path / "both"
+    (folder / "cbs").mkdir(parents=True)
+    (folder / "vektis").symlink_to(files)
+    (folder / "cbs" / "70072ned_2015.csv.gz").write_text("no gzip")
+    for name in ("82949NED_a.csv", "82949NED_b.csv"):
+        (folder / "cbs" / name).write_text("RegioS;Naam_1\n1;2\n")
+    with pytest.raises(DataError, match=r"2 files of CBS table 82949NED \(82949NED_a.csv, 82949NED_b.csv\); keep one"):
+        open_data_inputs(folder)
+    (folder / "cbs" / "82949NED_b.csv").unlink()
+    with pytest.raises(DataError, match=r"70072NED: 70072ned_2015\.csv\.gz cannot be read"):
+        open_data_inputs(folder)
+    (folder / "cbs" / "70072ned_2015.csv.gz").write_bytes(gzip.compress(b"RegioS;TotaleBevolking_1\n1;2\n"))
+    with pytest.raises(DataError, match="82949NED lacks the column Naam_2"):
+        open_data_inputs(folder)
+
+
+def test_a_project_without_a_question_gets_that_of_the_package(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTVP_PROJECT", str(tmp_path))
+    monkeypatch.delenv("MTVP_DATA", raising=False)
+    with pytest.raises(CommandError, match="raw/vektis"):
+        list(open_data())
+    assert (tmp_path / "reports" / "open_data" / "evaluation.yaml").read_text(encoding="utf-8") == QUESTION
+
+
 def test_a_window_without_any_start_is_refused(project, files):
     changes = {"last_year: 2022  ": "last_year: 2014  ", "  before_covid: {last_year: 2019}\n": ""}
     changes["  to_2021: {last_year: 2021}"] = ""
