@@ -20,11 +20,10 @@ from mtvp_eval.report.open_data.inputs import OpenDataInputs
 from mtvp_eval.report.open_data.page import OpenDataPage
 from mtvp_eval.report.open_data.sentences import SENTENCES
 from mtvp_eval.report.results import published_numbers
-from tests.unit.data.open_data.replica import write_replica
+from tests.unit.data.open_data.replica import QUESTION, write_question, write_replica
 
 ROOT = Path(__file__).resolve().parents[2]
 CODES = ROOT / "data_dictionary" / "codes"
-QUESTION = (ROOT / "reports" / "open_data" / "evaluation.yaml").read_text(encoding="utf-8")
 SMALL = {
     "[hospital, pharmacy, mental_health, district_nursing]": "[hospital, district_nursing]",
     "[gp_registration, gp_consult, gp_chain, gp_other]": "[gp_consult, gp_chain]",
@@ -41,13 +40,7 @@ EFFECT = {"deventer": -0.10, "terneuzen": -0.15}
 
 
 def ask(project: Path, replaced: dict[str, str]) -> None:
-    text = QUESTION
-    for old, new in replaced.items():
-        assert old in text
-        text = text.replace(old, new)
-    folder = project / "reports" / "open_data"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "evaluation.yaml").write_text(text, encoding="utf-8")
+    write_question(project / "reports" / "open_data", replaced)
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +217,7 @@ def test_a_project_without_a_question_gets_that_of_the_package(tmp_path, monkeyp
     monkeypatch.delenv("MTVP_DATA", raising=False)
     with pytest.raises(CommandError, match="raw/vektis"):
         list(open_data())
-    assert (tmp_path / "reports" / "open_data" / "evaluation.yaml").read_text(encoding="utf-8") == QUESTION
+    assert (tmp_path / "reports" / "open_data" / "evaluation.yaml").read_bytes() == QUESTION.read_bytes()
 
 
 def test_a_window_without_any_start_is_refused(project, files):

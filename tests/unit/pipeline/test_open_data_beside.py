@@ -20,33 +20,25 @@ from mtvp_eval.pipeline.open_data_euros import euro_effects
 from mtvp_eval.pipeline.open_data_results import OpenDataEvaluation
 from mtvp_eval.pipeline.open_data_synthetic import synthetic_fits
 from mtvp_eval.pipeline.open_data_trends import placebo_study, trend_bounds, years_before
-from tests.unit.data.open_data.replica import write_replica
+from tests.unit.data.open_data.replica import write_question, write_replica
 
 ROOT = Path(__file__).resolve().parents[3]
 CODES, PRICES = ROOT / "data_dictionary" / "codes", ROOT / "data_dictionary" / "prices"
-QUESTION = (ROOT / "reports" / "open_data" / "evaluation.yaml").read_text(encoding="utf-8")
-
-
-def question(folder: Path, replaced: dict[str, str]) -> OpenDataConfig:
-    text = QUESTION
-    for old, new in replaced.items():
-        assert old in text
-        text = text.replace(old, new)
-    (folder / "evaluation.yaml").write_text(text, encoding="utf-8")
-    return OpenDataConfig.read(folder / "evaluation.yaml")
 
 
 @pytest.fixture(scope="module")
 def answer(tmp_path_factory: pytest.TempPathFactory) -> OpenDataEvaluation:
     folder = tmp_path_factory.mktemp("beside")
-    config = question(
-        folder,
-        {
-            "primary: total_comparable": "primary: hospital",
-            "[hospital, pharmacy, mental_health, district_nursing]": "[district_nursing, pharmacy]",
-            "[gp_registration, gp_consult, gp_chain, gp_other]": "[]",
-            "region: corop": "region: none",
-        },
+    config = OpenDataConfig.read(
+        write_question(
+            folder,
+            {
+                "primary: total_comparable": "primary: hospital",
+                "[hospital, pharmacy, mental_health, district_nursing]": "[district_nursing, pharmacy]",
+                "[gp_registration, gp_consult, gp_chain, gp_other]": "[]",
+                "region: corop": "region: none",
+            },
+        )
     )
     write_replica(folder, CODES, comparison=60, effect={"deventer": -0.10, "terneuzen": -0.15})
     return evaluate_open_data(config, prepare_open_data(config, folder, CODES))
@@ -166,13 +158,13 @@ def test_synthetic_comparisons_need_five_years_of_one_definition(answer):
 @pytest.mark.shared
 def test_scores_of_every_municipality_or_no_question_about_them(tmp_path, shared_dir):
     asked = {"assistance_middle, assistance_high]": "ses_middle, ses_high]"}
-    config = question(tmp_path, asked)
+    config = OpenDataConfig.read(write_question(tmp_path, asked))
     with pytest.raises(DataError, match="85163NED gives none for 338 of 339"):
         prepare_open_data(config, shared_dir / "data" / "vektis", CODES, shared_dir / "data" / "cbs")
 
 
 def test_bounds_must_be_numbers_and_not_negative(tmp_path):
     with pytest.raises(CommandError, match="bounds must hold numbers of at least 0"):
-        question(tmp_path, {"bounds: [0, 0.5, 1, 2]": "bounds: [0, -1]"})
+        OpenDataConfig.read(write_question(tmp_path, {"bounds: [0, 0.5, 1, 2]": "bounds: [0, -1]"}))
     with pytest.raises(CommandError, match="fee_year is required"):
-        question(tmp_path, {"  fee_year: 2023": "  # fee_year: 2023"})
+        OpenDataConfig.read(write_question(tmp_path, {"  fee_year: 2023": "  # fee_year: 2023"}))
