@@ -18,10 +18,17 @@ from mtvp_eval.pipeline.evaluate import DATA_VARIABLE
 from mtvp_eval.pipeline.open_data import evaluate_open_data, prepare_open_data, sensitivities
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
 from mtvp_eval.pipeline.open_data_euros import euro_effects
-from mtvp_eval.pipeline.open_data_frames import euro_frame, open_data_frames, synthetic_frame, trend_frame
+from mtvp_eval.pipeline.open_data_frames import (
+    euro_frame,
+    open_data_frames,
+    size_frame,
+    synthetic_frame,
+    trend_frame,
+)
 from mtvp_eval.pipeline.open_data_handed import handed_over
 from mtvp_eval.pipeline.open_data_methods import other_methods
 from mtvp_eval.pipeline.open_data_results import OpenData, OpenDataEvaluation
+from mtvp_eval.pipeline.open_data_size import placebo_sizes
 from mtvp_eval.pipeline.open_data_synthetic import synthetic_fits
 from mtvp_eval.pipeline.open_data_trends import trend_bounds
 from mtvp_eval.progress import step
@@ -83,7 +90,7 @@ def open_data_inputs(data: Path | None = None) -> OpenDataInputs:
     with step("changing one choice at a time"):
         others = sensitivities(config, prepared)
     frames = report_frames(answer, open_data_frames(answer, others, codes), codes)
-    with step("other estimators, and how far trends may differ"):
+    with step("other estimators, how far trends may differ, the size of the placebo test"):
         frames |= _beside(answer, read_price_table(prices).index)
     return OpenDataInputs(
         region=REGION,
@@ -209,7 +216,7 @@ def report_frames(answer: OpenDataEvaluation, frames: dict[str, pd.DataFrame], c
 
 
 def _beside(answer: OpenDataEvaluation, index: Index) -> dict[str, pd.DataFrame]:
-    """Return what stands beside the effects: euros, robust intervals, synthetic comparisons, other estimators."""
+    """Return what stands beside the effects: euros, robust intervals, size, synthetic comparisons, estimators."""
     import pandas as pd
 
     config, data = answer.config, answer.data
@@ -218,6 +225,7 @@ def _beside(answer: OpenDataEvaluation, index: Index) -> dict[str, pd.DataFrame]
     return {
         "euros": euro_frame(euro_effects(answer, index)),
         "robust": trend_frame(trend_bounds(answer)),
+        "size": size_frame(placebo_sizes(config, data)),
         "synthetic": synthetic_frame(fits),
         "methods": pd.DataFrame(methods, columns=list(FRAMES["methods"])),
     }

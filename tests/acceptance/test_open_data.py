@@ -152,6 +152,29 @@ def test_a_synthetic_comparison_stands_with_its_diagnostics_or_its_refusal(input
     assert refused["reason_text"].str.len().min() > 10
 
 
+def test_the_size_of_the_test_is_said_with_its_error(inputs):
+    page = OpenDataPage(inputs, "en")
+    frame = page.primary_table("placebo_size").frame.set_index("project")
+    row = frame.loc["together"]
+    assert row["trials"] == frame["trials"].drop("together").sum()
+    said = SENTENCES["placebo"](inputs, "en")[0]
+    assert f"{row['found']:.1f}% so (Monte Carlo error {row['error']:.1f} points)" in said
+    assert ("within twice its error" in said) == (abs(row["found"] - 5) <= 2 * row["error"])
+
+
+def test_bounds_on_trends_stand_for_every_sector(inputs):
+    table = OpenDataPage(inputs, "en").table("robust_sectors")
+    frame = table.frame.set_index(["project", "outcome"])
+    assert set(frame.index.get_level_values("outcome")) == {"hospital", "district_nursing"}
+    own = frame.loc["deventer", "hospital"]  # the effect put into the replica
+    assert own["high0"] < 0 < own["breakdown"]
+    zero_inside = (frame["low0"] <= 0) & (frame["high0"] >= 0)
+    assert frame.loc[zero_inside, "breakdown"].isna().all()
+    said = SENTENCES["robust"](inputs, "en")
+    kept = [s for s in said if s.startswith("Deventer, Hospital care: the interval excludes zero")]
+    assert len(kept) == 1
+
+
 def test_euros_stand_beside_what_would_have_been_needed(inputs):
     page = OpenDataPage(inputs, "nl")
     table = page.primary_table("euros")

@@ -18,6 +18,7 @@ from mtvp_eval.pipeline.open_data import evaluate_open_data, prepare_open_data
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
 from mtvp_eval.pipeline.open_data_euros import euro_effects
 from mtvp_eval.pipeline.open_data_results import OpenDataEvaluation
+from mtvp_eval.pipeline.open_data_size import placebo_sizes
 from mtvp_eval.pipeline.open_data_synthetic import synthetic_fits
 from mtvp_eval.pipeline.open_data_trends import placebo_study, trend_bounds, years_before
 from tests.unit.data.open_data.replica import write_question, write_replica
@@ -103,7 +104,10 @@ def test_the_window_before_the_start_ends_at_the_last_break(answer):
 def test_bounds_on_trends_widen_and_parallel_trends_give_the_usual_interval(answer):
     found = [b for b in trend_bounds(answer) if not b.refused]
     assert {b.window for b in found if b.outcome == "hospital"} == {"unbroken", "all_years"}
-    assert {b.outcome for b in found} == {"hospital"}
+    # nursing is published from 2015 on: the projects of 2019 and later have two years before their base
+    assert {(b.outcome, b.window) for b in found if b.outcome != "hospital"} == {
+        ("district_nursing", "unbroken"), ("pharmacy", "unbroken")
+    }  # fmt: skip
     groups: dict[tuple[str, ...], list] = {}
     for b in found:
         groups.setdefault((b.project, b.outcome, b.window, b.restriction), []).append(b)
@@ -131,10 +135,20 @@ def test_no_bound_where_fewer_than_two_years_are_unbroken(answer):
     refused = {(b.project, b.outcome, b.window): b.refused for b in trend_bounds(answer) if b.refused}
     assert refused["terneuzen", "hospital", "unbroken"] == "few_years"
     assert refused["gorinchem", "hospital", "unbroken"] == "few_years"
-    nursing = replace(answer, config=replace(answer.config, primary="district_nursing"))
-    reasons = {(b.project, b.window): b.refused for b in trend_bounds(nursing)}
-    assert reasons["kb_utrecht", "unbroken"] == "not_estimated"
+    assert refused["kb_utrecht", "district_nursing", "unbroken"] == "not_estimated"
     assert ("terneuzen", "hospital", "all_years") not in refused
+
+
+def test_size_of_the_placebo_test_by_project_and_together(answer):
+    sizes = {(s.project, s.outcome): s.found for s in placebo_sizes(answer.config, answer.data)}
+    for outcome in ("hospital", "district_nursing", "pharmacy"):
+        mine = [found for (name, o), found in sizes.items() if o == outcome and name != "together"]
+        together = sizes["together", outcome]
+        assert len(together.rejected) == sum(len(found.rejected) for found in mine)
+        assert int(together.rejected.sum()) == sum(int(found.rejected.sum()) for found in mine)
+        assert together.share < 0.05 + 4 * together.error  # the replica's untouched municipalities are noise
+    assert ("kb_utrecht", "district_nursing") not in sizes  # no effect, so no test
+    assert len(sizes["terneuzen", "hospital"].rejected) <= answer.config.placebo.groups
 
 
 def test_synthetic_comparisons_need_five_years_of_one_definition(answer):
