@@ -35,8 +35,13 @@ SCRIPTS = {
     "bench_costbenefit": "Cost and benefit",
     "bench_evaluate": "A large region, one process",
     "bench_report": "The example region",
+    "bench_open_data": "The open-data report, from the yearly files to the pages",
 }
 """Further benchmarks, of our own work alone, and their titles on the page."""
+
+WHOLE_REPORTS = frozenset({"bench_report", "bench_open_data"})
+"""They take minutes and have no peer: run only with everything, the second where `PUBLIC_FILES` are."""
+PUBLIC_FILES = HERE.parent / "raw" / "vektis"
 
 
 def main() -> None:
@@ -58,8 +63,8 @@ def main() -> None:
                 own = job("ours", name, size, arguments.cap)
                 runs.append(Run(Task(name, name, ()), size, {"mtvp_eval": own}))
     whole = not arguments.tasks and not arguments.quick and sizes == list(EVERY)
-    # The report of the example takes a minute and has no peer: only with everything.
-    beside = [name for name in SCRIPTS if not arguments.tasks and (whole or name != "bench_report")]
+    left_out = (set() if whole else WHOLE_REPORTS) | (set() if PUBLIC_FILES.is_dir() else {"bench_open_data"})
+    beside = [name for name in SCRIPTS if not arguments.tasks and name not in left_out]
     others = [_script(name) for name in arguments.others or beside]
     text = tables(runs, peers)
     if whole or arguments.write:

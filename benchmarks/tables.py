@@ -156,6 +156,8 @@ def page(text: str, others: list[str], seconds: float) -> str:
         "DataFrame to the table of effects; warm is the median of repeated calls, ours from a process before and one "
         "after the peers. The first call pays for lazy imports and compilation. Peak memory holds interpreter and "
         "data. Processor time is what other work on the machine changes least.\n",
+        "Below the peers stand our own parts alone, one script each; `bench_open_data` (raw public files to the "
+        "finished report in both languages) runs where raw/vektis is filled.\n",
     ]
     return "\n".join([*head, text, *others])
 

@@ -244,19 +244,30 @@ def rank_test(estimate: float, scale: float, studentised: FloatArray, level: flo
             "needed. Widen the range of sizes."
         )
     t = estimate / scale
-    p = 2 * min(int((t_groups >= t).sum()) + 1, int((t_groups <= t).sum()) + 1) / (B + 1)
     spread = float(np.median(np.abs(t_groups - np.median(t_groups)))) / 0.6745
     reject = float(np.quantile(np.abs(t_groups), level))
     return PlaceboTest(
         estimate=estimate,
         scale=scale,
-        p_value=min(1.0, p),
+        p_value=rank_p_value(t, t_groups),
         low=estimate - scale * float(t_groups[B - drop]),
         high=estimate - scale * float(t_groups[drop - 1]),
         level=level,
         detectable=scale * (reject + 0.8416 * spread),
         studentised=frozen(t_groups),
     )
+
+
+def rank_p_value(t: float, studentised: FloatArray) -> float:
+    r"""Return the two-sided rank of a studentised estimate among those of B untouched groups, itself counted.
+
+    .. math:: p = \min(1, 2 \min(\#\{t_b \ge t\} + 1, \#\{t_b \le t\} + 1)/(B+1))
+
+    >>> rank_p_value(3.0, np.linspace(-2, 2, 99)), rank_p_value(0.01, np.linspace(-2, 2, 99))
+    (0.02, 1.0)
+    """
+    above, below = int((studentised >= t).sum()) + 1, int((studentised <= t).sum()) + 1
+    return min(1.0, 2 * min(above, below) / (len(studentised) + 1))
 
 
 def pooled_test(

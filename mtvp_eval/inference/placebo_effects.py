@@ -138,6 +138,54 @@ def placebo_effects(
     >>> round(draws.estimate), draws.test().p_value < 0.05
     (5, True)
     """
+    groups = untouched_groups(panel, design, outcome, reference, rng)
+    return tuple(_draws(groups.change(e, covariates), groups) for e in estimands)
+
+
+@dataclass(frozen=True, slots=True)
+class UntouchedGroups:
+    """Groups of untouched units that can play a project, beside the project itself.
+
+    Parameters
+    ----------
+    panel, design, outcome, rows : the n units of the design, as rows into the panel.
+    enters : (n,) units of the project.
+    members : (B, k) units of each group, as rows into the n.
+    size : (B,) insured years.
+    stratum : (B,) region of each group as an integer; each its own where groups are single or spread over regions.
+    near : rows of the groups nearest to the project in size.
+    """
+
+    panel: Panel
+    design: StaggeredDesign
+    outcome: str
+    rows: IntArray
+    enters: BoolArray
+    members: IntArray
+    size: FloatArray
+    stratum: IntArray
+    near: IntArray
+
+    @property
+    def weight(self) -> FloatArray:
+        """Weights of the n units."""
+        return np.asarray(self.panel.weight[self.rows])
+
+    def change(self, estimand: Estimand, covariates: Sequence[str]) -> FloatArray:
+        """Return the adjusted change of every unit by which an estimand compares, (n,)."""
+        y = self.panel.outcomes[self.outcome][self.rows] @ contrast_weights(self.design, estimand)
+        return adjusted_changes(y, self.panel.covariates(covariates)[self.rows], self.weight, ~self.enters)
+
+    def contrasts(self, change: FloatArray) -> FloatArray:
+        """Return the contrast of every group with all other untouched units, (B,)."""
+        others = np.flatnonzero(~self.enters)
+        return group_contrasts(change[others], self.weight[others], np.searchsorted(others, self.members))
+
+
+def untouched_groups(
+    panel: Panel, design: StaggeredDesign, outcome: str, reference: Reference, rng: np.random.Generator
+) -> UntouchedGroups:
+    """Find the groups for one project; parameters and errors are those of `placebo_effects`."""
     rows = design.rows_in(panel.unit_ids)
     y, weight = panel.outcomes[outcome][rows], panel.weight[rows]
     enters = design.cohort_index == 0
@@ -147,55 +195,33 @@ def placebo_effects(
         raise EstimationError(
             f"{int(np.isnan(y).any(axis=1).sum())} units miss {outcome} in some period; leave them out."
         )
-    X = panel.covariates(covariates)[rows]
     region, barred = reference.region[rows], reference.barred[rows]
     pool = np.flatnonzero(~enters & ~barred)
     k, size = int(enters.sum()), float(weight[enters].sum())
     apart = k > 1 and len(set(region[enters].tolist())) == k
-    candidates = pool[
+    members = pool[
         placebo_groups(
             weight[pool], region[pool], k, within_region=not apart, limit=reference.candidates * (20 if apart else 1),
             rng=rng,
         )
     ]  # fmt: skip
-    group_size = weight[candidates].sum(axis=1)
+    group_size = weight[members].sum(axis=1)
     several = k > 1 and not apart
-    stratum = np.unique(region[candidates[:, 0]].astype(str), return_inverse=True)[1]
-    stratum = stratum if several else np.arange(len(candidates))
+    stratum = np.unique(region[members[:, 0]].astype(str), return_inverse=True)[1]
+    stratum = stratum if several else np.arange(len(members))
     near = nearest_in_size(group_size, stratum, size, reference.groups)
-    strata = len(set(stratum[near].tolist()))
-    return tuple(
-        _draws(
-            adjusted_changes(y @ contrast_weights(design, e), X, weight, ~enters),
-            weight,
-            enters,
-            candidates,
-            group_size,
-            near,
-            strata,
-        )
-        for e in estimands
-    )
+    return UntouchedGroups(panel, design, outcome, rows, enters, members, group_size, stratum, near)
 
 
-def _draws(
-    change: FloatArray,
-    weight: FloatArray,
-    enters: BoolArray,
-    candidates: IntArray,
-    size: FloatArray,
-    near: IntArray,
-    strata: int,
-) -> PlaceboDraws:
-    others = np.flatnonzero(~enters)
-    place = np.searchsorted(others, candidates)
-    contrast = group_contrasts(change[others], weight[others], place)
-    estimate = np.average(change[enters], weights=weight[enters]) - np.average(change[others], weights=weight[others])
+def _draws(change: FloatArray, groups: UntouchedGroups) -> PlaceboDraws:
+    weight, enters, near = groups.weight, groups.enters, groups.near
+    contrast = groups.contrasts(change)
+    estimate = np.average(change[enters], weights=weight[enters]) - np.average(change[~enters], weights=weight[~enters])
     return PlaceboDraws(
         float(estimate),
         float(weight[enters].sum()),
         contrast[near],
-        size[near],
-        noise_scale(contrast, size),
-        strata,
+        groups.size[near],
+        noise_scale(contrast, groups.size),
+        len(set(groups.stratum[near].tolist())),
     )

@@ -123,17 +123,16 @@ def evaluate_open_data(config: OpenDataConfig, data: OpenData, *, path: bool = T
     own_draws: dict[tuple[str, str], dict[int | None, PlaceboDraws]] = {}
     for outcome in config.outcomes:
         draws: dict[tuple[str, int | None], PlaceboDraws] = {}
-        for number, project in enumerate(data.projects):
+        for project in data.projects:
             gap = why_not(config, data, [project], outcome)
             if gap is not None:
                 rows.append(_not_estimable(project.name, outcome, len(project.exposed), gap))
                 continue
-            panel, design = sample(config, data, [project], outcome)
-            panel = replace(panel, cluster=panel.unit_ids)  # one project is one region: nothing to cluster by
+            panel, design = project_sample(config, data, project, outcome)
             estimands = estimands_of(design) if path else (overall(design, Weighting.PATIENT),)
             effects[project.name, outcome] = _estimates(config, panel, design, outcome, estimands)
-            rng = np.random.default_rng([config.estimation.seed, number])
-            reference = _reference(config, data, panel)
+            rng = project_rng(config, data, project)
+            reference = reference_of(config, data, panel)
             found = placebo_effects(panel, design, outcome, config.estimation.covariates, estimands, reference, rng)
             own_draws[project.name, outcome] = {e.event_time: d for e, d in zip(estimands, found, strict=True)}
             draws |= {(project.name, e): d for e, d in own_draws[project.name, outcome].items()}
@@ -190,6 +189,19 @@ def sample(
     whole = np.asarray(~np.isnan(panel.outcomes[outcome]).any(axis=1))
     panel = panel.restrict(whole, "outcome missing", f"{outcome} is not comparable there (form of payment)")
     return panel, StaggeredDesign.from_panel(panel, Comparison.NEVER_ENROLLED, config.estimation.anticipation)
+
+
+def project_sample(
+    config: OpenDataConfig, data: OpenData, project: Project, outcome: str
+) -> tuple[Panel, StaggeredDesign]:
+    """Return the panel and design of one project, which is one region: nothing to cluster by."""
+    panel, design = sample(config, data, [project], outcome)
+    return replace(panel, cluster=panel.unit_ids), design
+
+
+def project_rng(config: OpenDataConfig, data: OpenData, project: Project) -> np.random.Generator:
+    """Return the generator that draws a project's untouched groups, the same for every outcome and use."""
+    return np.random.default_rng([config.estimation.seed, data.projects.index(project)])
 
 
 def why_not(config: OpenDataConfig, data: OpenData, projects: Sequence[Project], outcome: str) -> Gap | None:
@@ -256,7 +268,7 @@ def _rows(
     return rows
 
 
-def _reference(config: OpenDataConfig, data: OpenData, panel: Panel) -> Reference:
+def reference_of(config: OpenDataConfig, data: OpenData, panel: Panel) -> Reference:
     """Return regions and who lies beside a project; without regions nobody is barred."""
     n = panel.n_units
     region, barred = np.full(n, "", dtype=object), np.zeros(n, dtype=np.bool_)

@@ -17,6 +17,7 @@ from mtvp_eval.pipeline.open_data_config import OpenDataConfig
 from mtvp_eval.pipeline.open_data_euros import EuroEffect
 from mtvp_eval.pipeline.open_data_exposed import entry_year, insured_by_year, share_of
 from mtvp_eval.pipeline.open_data_results import OpenData, OpenDataEvaluation, ProjectEffect
+from mtvp_eval.pipeline.open_data_size import ProjectSize
 from mtvp_eval.pipeline.open_data_synthetic import SyntheticFit
 from mtvp_eval.pipeline.open_data_trends import TrendBound
 
@@ -197,6 +198,20 @@ def trend_frame(bounds: Iterable[TrendBound]) -> pd.DataFrame:
     for name in ("low", "high"):
         frame[name] = 100.0 * np.expm1(frame[name].astype(float))
     return frame
+
+
+def size_frame(sizes: Iterable[ProjectSize]) -> pd.DataFrame:
+    """Return one row a project and outcome: how often the placebo test finds an effect where none was, in per cent."""
+    import pandas as pd
+
+    rows = [
+        {
+            "project": one.project, "outcome": one.outcome, "trials": len(one.found.rejected),
+            "found": 100.0 * one.found.share, "error": 100.0 * one.found.error,
+        }
+        for one in sizes
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["project", "outcome", "trials", "found", "error"])
 
 
 def synthetic_frame(fits: Iterable[SyntheticFit]) -> pd.DataFrame:

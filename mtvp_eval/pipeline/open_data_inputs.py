@@ -10,17 +10,25 @@ import numpy as np
 
 from mtvp_eval.config import config_path
 from mtvp_eval.costbenefit.prices import Index, read_price_table
+from mtvp_eval.data.open_data.cbs import FIGURES_TABLE, REGIONS_TABLE, cbs_files
 from mtvp_eval.data.open_data.codes import GP_SECTORS, read_code_table, read_sector_columns, sector_members
-from mtvp_eval.data.open_data.vektis import files_of_year, supply_problems
+from mtvp_eval.data.open_data.vektis_supply import files_of_year, supply_problems
 from mtvp_eval.errors import CommandError, DataError, EstimationError
 from mtvp_eval.pipeline.evaluate import DATA_VARIABLE
 from mtvp_eval.pipeline.handed import handed_over
 from mtvp_eval.pipeline.open_data import evaluate_open_data, prepare_open_data, sensitivities
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
 from mtvp_eval.pipeline.open_data_euros import euro_effects
-from mtvp_eval.pipeline.open_data_frames import euro_frame, open_data_frames, synthetic_frame, trend_frame
+from mtvp_eval.pipeline.open_data_frames import (
+    euro_frame,
+    open_data_frames,
+    size_frame,
+    synthetic_frame,
+    trend_frame,
+)
 from mtvp_eval.pipeline.open_data_methods import other_methods
 from mtvp_eval.pipeline.open_data_results import OpenData, OpenDataEvaluation
+from mtvp_eval.pipeline.open_data_size import placebo_sizes
 from mtvp_eval.pipeline.open_data_synthetic import synthetic_fits
 from mtvp_eval.pipeline.open_data_trends import trend_bounds
 from mtvp_eval.progress import step
@@ -32,7 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REGION = "open_data"
-CBS_TABLES = ("70072NED", "82949NED")
+CBS_TABLES = (FIGURES_TABLE, REGIONS_TABLE)
 OWN_COVARIATES = frozenset({"log_insured", "share_65", "level_total"})
 """Made from the Vektis files alone; every other covariate needs the CBS tables."""
 
@@ -82,7 +90,7 @@ def open_data_inputs(data: Path | None = None) -> OpenDataInputs:
     with step("changing one choice at a time"):
         others = sensitivities(config, prepared)
     frames = report_frames(answer, open_data_frames(answer, others, codes), codes)
-    with step("other estimators, and how far trends may differ"):
+    with step("other estimators, how far trends may differ, the size of the placebo test"):
         frames |= _beside(answer, read_price_table(prices).index)
     return OpenDataInputs(
         region=REGION,
@@ -155,12 +163,17 @@ def require_files(config: OpenDataConfig, vektis: Path, cbs: Path, codes: Path) 
             f"{', '.join(never)} is not published in any year of the window. Widen the window or leave it out."
         )
     problems = supply_problems(vektis, config.years, crosswalk)
-    tables = tuple(path for name in CBS_TABLES for path in _cbs_files(cbs, name))
-    absent = [name for name in CBS_TABLES if not _cbs_files(cbs, name)] if _needs_cbs(config) else []
+    found = {name: cbs_files(cbs, name) for name in CBS_TABLES}
+    absent = [name for name in CBS_TABLES if not found[name]] if _needs_cbs(config) else []
     if absent:
         problems.append(f"no CBS table {' and '.join(absent)} in {cbs.name}/")
+    problems += [
+        f"{len(paths)} files of CBS table {name} ({', '.join(path.name for path in paths)}); keep one"
+        for name, paths in found.items()
+        if len(paths) > 1
+    ]
     if not problems:
-        return tables if len(tables) == len(CBS_TABLES) else ()
+        return tuple(path for paths in found.values() for path in paths) if all(found.values()) else ()
     cbs_advice = (
         f"Download table(s) {', '.join(absent)} from opendata.cbs.nl as CSV into raw/cbs/ and keep the name (70072NED: "
         "the figures of 2015); or set placebo.region to none and take the covariates that need CBS out of the question."
@@ -169,11 +182,6 @@ def require_files(config: OpenDataConfig, vektis: Path, cbs: Path, codes: Path) 
     if len(problems) == 1 and absent:
         raise CommandError("\n".join([*said, cbs_advice]))
     raise DataError("\n".join([*said, _ADVICE, *([cbs_advice] if absent else [])]))
-
-
-def _cbs_files(cbs: Path, table: str) -> list[Path]:
-    found = sorted(cbs.glob("*.csv*")) if cbs.is_dir() else []
-    return [path for path in found if path.name.lower().startswith(table.lower())]
 
 
 def _needs_cbs(config: OpenDataConfig) -> bool:
@@ -208,7 +216,7 @@ def report_frames(answer: OpenDataEvaluation, frames: dict[str, pd.DataFrame], c
 
 
 def _beside(answer: OpenDataEvaluation, index: Index) -> dict[str, pd.DataFrame]:
-    """Return what stands beside the effects: euros, robust intervals, synthetic comparisons, other estimators."""
+    """Return what stands beside the effects: euros, robust intervals, size, synthetic comparisons, estimators."""
     import pandas as pd
 
     config, data = answer.config, answer.data
@@ -217,6 +225,7 @@ def _beside(answer: OpenDataEvaluation, index: Index) -> dict[str, pd.DataFrame]
     return {
         "euros": euro_frame(euro_effects(answer, index)),
         "robust": trend_frame(trend_bounds(answer)),
+        "size": size_frame(placebo_sizes(config, data)),
         "synthetic": synthetic_frame(fits),
         "methods": pd.DataFrame(methods, columns=list(FRAMES["methods"])),
     }

@@ -51,16 +51,18 @@ class TrendBound:
 
 
 def trend_bounds(answer: OpenDataEvaluation) -> tuple[TrendBound, ...]:
-    """Return the robust intervals of every project's effect on the primary outcome, for both windows.
+    """Return robust intervals of every project's effects: on the primary outcome for both windows, on others unbroken.
 
     The covariance of an event study is that of untouched groups of the project's size: a variance among one or a few
     municipalities cannot be learnt from themselves.
     """
+    asked = [(answer.config.primary, window) for window in (UNBROKEN, ALL_YEARS)]
+    asked += [(outcome, UNBROKEN) for outcome in answer.config.secondary]
     return tuple(
         bound
+        for outcome, window in asked
         for project in answer.data.projects
-        for window in (UNBROKEN, ALL_YEARS)
-        for bound in _of_window(answer, project.name, answer.config.primary, window)
+        for bound in _of_window(answer, project.name, outcome, window)
     )
 
 

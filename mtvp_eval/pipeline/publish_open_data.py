@@ -9,6 +9,7 @@ from mtvp_eval.config import config_path
 from mtvp_eval.pipeline.handed import handed_to_kernels
 from mtvp_eval.pipeline.open_data_inputs import REGION, open_data_folders, open_data_inputs
 from mtvp_eval.pipeline.publish import data_for_kernels, write_run_record
+from mtvp_eval.pipeline.regions import bring_question
 from mtvp_eval.progress import step
 from mtvp_eval.project import project_root, resource
 from mtvp_eval.report import publish as publishing
@@ -22,6 +23,8 @@ NAMES = {"en": TEMPLATE, "nl": f"{TEMPLATE}_nl"}
 def open_data(data: Path | None = None, jobs: int = 2) -> Iterator[str]:
     """Make and publish the report on open claims data, computed once for both languages; yield where to look.
 
+    A project without a question of its own gets the one that the package brings.
+
     Parameters
     ----------
     data : folder with vektis/ and cbs/ in it, or the folder of the Vektis files (default raw/vektis and raw/cbs).
@@ -32,6 +35,7 @@ def open_data(data: Path | None = None, jobs: int = 2) -> Iterator[str]:
     MtvpError
         Whatever `open_data_inputs` refuses, or a folder that cannot be written; nothing is half-written then.
     """
+    bring_question(REGION)
     folder = config_path(project_root(), REGION).parent
     inputs = open_data_inputs(data)
     template = resource("notebooks") / f"{TEMPLATE}.ipynb"

@@ -95,12 +95,18 @@ def simulate(region: str, seed: int | None, defect: str | None = None) -> Path:
     folder = project_root() / "raw" / region
     tables = load_dictionary(resource("data_dictionary")).tables
     write_region(simulate_region(settings, seed), folder, tables, Defect(defect) if defect else None)
-    _bring_question(region)
+    bring_question(region)
     return folder
 
 
-def _bring_question(region: str) -> None:
-    """Copy the question of an embedded region to where reports are made, unless one is there."""
+def bring_question(region: str) -> None:
+    """Copy the question that the package brings for a region to where reports are made, unless one is there.
+
+    Raises
+    ------
+    CommandError
+        If the folder cannot be written.
+    """
     question, embedded = config_path(project_root(), region), embedded_question(region)
     if embedded is None or question.exists():
         return

@@ -20,11 +20,10 @@ from mtvp_eval.report.open_data.inputs import OpenDataInputs
 from mtvp_eval.report.open_data.page import OpenDataPage
 from mtvp_eval.report.open_data.sentences import SENTENCES
 from mtvp_eval.report.results import published_numbers
-from tests.unit.data.open_data.replica import write_replica
+from tests.unit.data.open_data.replica import QUESTION, write_question, write_replica
 
 ROOT = Path(__file__).resolve().parents[2]
 CODES = ROOT / "data_dictionary" / "codes"
-QUESTION = (ROOT / "reports" / "open_data" / "evaluation.yaml").read_text(encoding="utf-8")
 SMALL = {
     "[hospital, pharmacy, mental_health, district_nursing]": "[hospital, district_nursing]",
     "[gp_registration, gp_consult, gp_chain, gp_other]": "[gp_consult, gp_chain]",
@@ -41,13 +40,7 @@ EFFECT = {"deventer": -0.10, "terneuzen": -0.15}
 
 
 def ask(project: Path, replaced: dict[str, str]) -> None:
-    text = QUESTION
-    for old, new in replaced.items():
-        assert old in text
-        text = text.replace(old, new)
-    folder = project / "reports" / "open_data"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "evaluation.yaml").write_text(text, encoding="utf-8")
+    write_question(project / "reports" / "open_data", replaced)
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +152,29 @@ def test_a_synthetic_comparison_stands_with_its_diagnostics_or_its_refusal(input
     assert refused["reason_text"].str.len().min() > 10
 
 
+def test_the_size_of_the_test_is_said_with_its_error(inputs):
+    page = OpenDataPage(inputs, "en")
+    frame = page.primary_table("placebo_size").frame.set_index("project")
+    row = frame.loc["together"]
+    assert row["trials"] == frame["trials"].drop("together").sum()
+    said = SENTENCES["placebo"](inputs, "en")[0]
+    assert f"{row['found']:.1f}% so (Monte Carlo error {row['error']:.1f} points)" in said
+    assert ("within twice its error" in said) == (abs(row["found"] - 5) <= 2 * row["error"])
+
+
+def test_bounds_on_trends_stand_for_every_sector(inputs):
+    table = OpenDataPage(inputs, "en").table("robust_sectors")
+    frame = table.frame.set_index(["project", "outcome"])
+    assert set(frame.index.get_level_values("outcome")) == {"hospital", "district_nursing"}
+    own = frame.loc["deventer", "hospital"]  # the effect put into the replica
+    assert own["high0"] < 0 < own["breakdown"]
+    zero_inside = (frame["low0"] <= 0) & (frame["high0"] >= 0)
+    assert frame.loc[zero_inside, "breakdown"].isna().all()
+    said = SENTENCES["robust"](inputs, "en")
+    kept = [s for s in said if s.startswith("Deventer, Hospital care: the interval excludes zero")]
+    assert len(kept) == 1
+
+
 def test_euros_stand_beside_what_would_have_been_needed(inputs):
     page = OpenDataPage(inputs, "nl")
     table = page.primary_table("euros")
@@ -199,6 +215,32 @@ def test_no_folder_no_cbs_and_a_misspelt_question_end_in_two(project, files):
     ask(project, {**SMALL, "  candidates: 300": "  candidate: 300"})
     with pytest.raises(CommandError, match="candidate"):
         open_data_inputs(files)
+
+
+def test_a_damaged_or_doubled_cbs_table_is_named(project, files, tmp_path):
+    ask(project, {**SMALL, "region: corop": "region: province"})
+    folder = tmp_path / "both"
+    (folder / "cbs").mkdir(parents=True)
+    (folder / "vektis").symlink_to(files)
+    (folder / "cbs" / "70072ned_2015.csv.gz").write_text("no gzip")
+    for name in ("82949NED_a.csv", "82949NED_b.csv"):
+        (folder / "cbs" / name).write_text("RegioS;Naam_1\n1;2\n")
+    with pytest.raises(DataError, match=r"2 files of CBS table 82949NED \(82949NED_a.csv, 82949NED_b.csv\); keep one"):
+        open_data_inputs(folder)
+    (folder / "cbs" / "82949NED_b.csv").unlink()
+    with pytest.raises(DataError, match=r"70072NED: 70072ned_2015\.csv\.gz cannot be read"):
+        open_data_inputs(folder)
+    (folder / "cbs" / "70072ned_2015.csv.gz").write_bytes(gzip.compress(b"RegioS;TotaleBevolking_1\n1;2\n"))
+    with pytest.raises(DataError, match="82949NED lacks the column Naam_2"):
+        open_data_inputs(folder)
+
+
+def test_a_project_without_a_question_gets_that_of_the_package(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTVP_PROJECT", str(tmp_path))
+    monkeypatch.delenv("MTVP_DATA", raising=False)
+    with pytest.raises(CommandError, match="raw/vektis"):
+        list(open_data())
+    assert (tmp_path / "reports" / "open_data" / "evaluation.yaml").read_bytes() == QUESTION.read_bytes()
 
 
 def test_a_window_without_any_start_is_refused(project, files):

@@ -15,6 +15,7 @@ import pandas as pd
 
 from mtvp_eval.arrays import FloatArray, ObjectArray, frozen
 from mtvp_eval.data.open_data.codes import municipality_name
+from mtvp_eval.data.open_data.vektis_supply import UNREADABLE, damaged
 from mtvp_eval.errors import DataError
 
 _REGIONS = {"corop": "CR", "care_office": "ZK", "province": "PV"}
@@ -24,7 +25,7 @@ _MEANS = {
     "non_western_share": "TotaalNietWesterseMigratieachtergrond_46",
 }
 _COUNTS = {"assistance_share": "BijstandTotDeAOWLeeftijd_"}
-SES_TABLE = "85163NED"
+FIGURES_TABLE, REGIONS_TABLE, SES_TABLE = "70072NED", "82949NED", "85163NED"
 _SES = {"code": "Regiocode", "name": "Wijken en buurten", "households": "Particuliere huishoudens", "score": "SES-WOA"}
 
 
@@ -79,7 +80,10 @@ def read_cbs(folder: Path, divisions: Mapping[str, str]) -> KeyFigures:
     DataError
         If a file or a needed column is missing.
     """
-    figures, names = _table(folder, "70072ned"), _table(folder, "82949ned")
+    figures, names = _table(folder, FIGURES_TABLE), _table(folder, REGIONS_TABLE)
+    for name in ("RegioS", "Naam_2"):
+        _column(names, name, REGIONS_TABLE)
+    _column(figures, "RegioS")
     merged = names[["RegioS", "Naam_2"]].merge(figures, on="RegioS", how="inner", validate="one_to_one")
     population = _number(merged, _column(merged, "TotaleBevolking_"))
     spelled = [municipality_name(name) for name in merged["Naam_2"]]
@@ -108,11 +112,10 @@ def read_cbs(folder: Path, divisions: Mapping[str, str]) -> KeyFigures:
 
 def _scores(folder: Path, units: ObjectArray, divisions: Mapping[str, str]) -> FloatArray:
     """Return SES-WOA of each unit, the mean of its parts by households; NaN without the table or a row in it."""
-    found = sorted(path for path in folder.glob("*.csv*") if SES_TABLE.lower() in path.name.lower())
+    found = sorted(path for path in folder.glob("*.csv*") if SES_TABLE in path.name.upper())
     score, weight = np.zeros(len(units)), np.zeros(len(units))
     if found:
-        table = pd.read_csv(found[0], sep=";", dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        table = table.apply(lambda column: column.str.strip())
+        table = _read(found[0], SES_TABLE)
         names = {key: _column(table, prefix, SES_TABLE) for key, prefix in _SES.items()}
         table = table[table[names["code"]].str.startswith("GM")]
         spelled = [municipality_name(name) for name in table[names["name"]]]
@@ -125,21 +128,35 @@ def _scores(folder: Path, units: ObjectArray, divisions: Mapping[str, str]) -> F
     return np.where(weight > 0, score / np.where(weight > 0, weight, 1.0), np.nan)
 
 
+def cbs_files(folder: Path, number: str) -> list[Path]:
+    """Return the files of one CBS table in a folder, by the number with which their names begin."""
+    found = sorted(folder.glob("*.csv*")) if folder.is_dir() else []
+    return [path for path in found if path.name.lower().startswith(number.lower())]
+
+
 def _table(folder: Path, number: str) -> pd.DataFrame:
-    found = sorted(path for path in folder.glob("*.csv*") if path.name.lower().startswith(number))
+    found = cbs_files(folder, number)
     if len(found) != 1:
-        raise DataError(
-            f"{folder.name}/ holds {len(found)} files of CBS table {number.upper()}, not 1; download it from "
-            "opendata.cbs.nl as CSV and keep its name."
-        )
-    table = pd.read_csv(found[0], sep=";", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        raise DataError(f"{folder.name}/ holds {len(found)} files of CBS table {number}, not 1. {_ADVICE}")
+    return _read(found[0], number)
+
+
+def _read(path: Path, number: str) -> pd.DataFrame:
+    """Return one CBS table as text without the blanks that pad its cells."""
+    try:
+        table = pd.read_csv(path, sep=";", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (*UNREADABLE, ValueError) as refused:  # pandas' errors of parsing and of encoding are ValueErrors
+        raise DataError(f"CBS table {number}: {damaged(path)}. {_ADVICE}") from refused
     return table.apply(lambda column: column.str.strip())
 
 
-def _column(table: pd.DataFrame, prefix: str, number: str = "70072NED") -> str:
+_ADVICE = "Download it from opendata.cbs.nl as CSV (columns between semicolons) and keep its name."
+
+
+def _column(table: pd.DataFrame, prefix: str, number: str = FIGURES_TABLE) -> str:
     found = [name for name in table.columns if name.startswith(prefix)]
     if not found:
-        raise DataError(f"CBS table {number} lacks the column {prefix}….")
+        raise DataError(f"CBS table {number} lacks the column {prefix}. {_ADVICE}")
     return str(found[0])
 
 
@@ -148,7 +165,7 @@ def _region_column(table: pd.DataFrame, prefix: str) -> str:
     for position, name in enumerate(table.columns[:-1]):
         if name.startswith("Code_") and table[name].str.match(rf"^{prefix}\d").all():
             return str(table.columns[position + 1])
-    raise DataError(f"CBS table 70072NED lacks region codes {prefix}….")
+    raise DataError(f"CBS table {FIGURES_TABLE} lacks region codes {prefix}. {_ADVICE}")
 
 
 def _number(table: pd.DataFrame, name: str) -> FloatArray:

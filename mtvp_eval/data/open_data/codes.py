@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mtvp_eval.errors import DataError
@@ -43,13 +44,13 @@ class Break:
     source: str
 
 
-def read_code_table(codes: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
+def read_code_table(codes: Path, name: str, columns: Sequence[str], numbers: Sequence[str] = ()) -> pd.DataFrame:
     """Return a code table as text, empty cells as empty strings.
 
     Raises
     ------
     DataError
-        If the file or a column is missing.
+        If the file or a column is missing, or a cell of the columns `numbers` holds none; its line is named.
     """
     path = codes / "open_data" / f"{name}.csv"
     if not path.is_file():
@@ -58,12 +59,24 @@ def read_code_table(codes: Path, name: str, columns: Sequence[str]) -> pd.DataFr
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise DataError(f"data_dictionary/codes/open_data/{name}.csv lacks the column(s) {', '.join(missing)}.")
+    problems = [
+        f"line {row + 2}, {column}: {table[column][row]!r}"
+        for column in numbers
+        for row in np.flatnonzero(pd.to_numeric(table[column], errors="coerce").isna())
+    ]
+    if problems:
+        raise DataError(f"data_dictionary/codes/open_data/{name}.csv holds no number in {'; '.join(problems)}.")
     return table
 
 
 def read_sector_columns(codes: Path) -> tuple[SectorColumn, ...]:
     """Return the crosswalk from published columns to stable sectors."""
-    table = read_code_table(codes, "vektis_sectors", ["column", "first_year", "last_year", "sector", "in_total"])
+    table = read_code_table(
+        codes,
+        "vektis_sectors",
+        ["column", "first_year", "last_year", "sector", "in_total"],
+        ["first_year", "last_year"],
+    )
     return tuple(
         SectorColumn(str(r.column), int(r.first_year), int(r.last_year), str(r.sector), r.in_total == "yes")
         for r in table.itertuples()
@@ -103,7 +116,7 @@ def sector_members(crosswalk: Sequence[SectorColumn], year: int) -> dict[str, li
 
 def read_breaks(codes: Path) -> tuple[Break, ...]:
     """Return the known breaks and shocks by sector and year."""
-    table = read_code_table(codes, "vektis_breaks", ["sector", "year", "kind", "what", "source"])
+    table = read_code_table(codes, "vektis_breaks", ["sector", "year", "kind", "what", "source"], ["year"])
     return tuple(Break(str(r.sector), int(r.year), str(r.kind), str(r.what), str(r.source)) for r in table.itertuples())
 
 

@@ -31,12 +31,12 @@ def read_exposure_years(codes: Path) -> dict[str, tuple[ExposureYear, ...]]:
     Raises
     ------
     DataError
-        Naming every row that is no range, more than twelve months, or given twice.
+        Naming every cell that holds no number, or every row that is no range, more than twelve months, or given twice.
     """
-    columns = ["project", "year", "months_low", "months_high", "practices_low", "practices_high", "reason"]
+    numbers = ["year", "months_low", "months_high", "practices_low", "practices_high"]
     found: dict[str, dict[int, ExposureYear]] = {}
     problems: list[str] = []
-    for row in read_code_table(codes, "open_data_exposure", columns).itertuples():
+    for row in read_code_table(codes, "open_data_exposure", ["project", *numbers, "reason"], numbers).itertuples():
         one = ExposureYear(
             int(row.year),
             (float(row.months_low), float(row.months_high)),

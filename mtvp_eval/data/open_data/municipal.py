@@ -77,13 +77,7 @@ def stable_costs(
     """
     at_home = [tuple(divisions.get(name, name) for name in file.municipalities) for file in files]
     units = sorted(set().union(*at_home))
-    absent = {file.year: sorted(set(units) - set(home)) for file, home in zip(files, at_home, strict=True)}
-    if any(absent.values()):
-        said = "; ".join(f"{year}: {', '.join(names)}" for year, names in absent.items() if names)
-        raise DataError(
-            f"The municipal division is not the same in every year. Without a row in {said}. "
-            "Add the merger or split to data_dictionary/codes/open_data/vektis_divisions.csv."
-        )
+    _require_one_division(units, {file.year: set(home) for file, home in zip(files, at_home, strict=True)})
     row = {unit: i for i, unit in enumerate(units)}
     n, T = len(units), len(files)
     insured = np.full((n, T, N_CELLS), np.nan)
@@ -105,6 +99,35 @@ def stable_costs(
         {sector: frozen(values) for sector, values in cost.items()},
         tuple(account),
     )
+
+
+def _require_one_division(units: Sequence[str], present: Mapping[int, set[str]]) -> None:
+    """Refuse units that some years lack, each named with the years that have it."""
+    odd = {unit: [year for year, names in present.items() if unit in names] for unit in units}
+    odd = {unit: years for unit, years in odd.items() if len(years) < len(present)}
+    if not odd:
+        return
+    said = "; ".join(f"{unit} stands in {_spans(years)} only" for unit, years in odd.items())
+    raise DataError(
+        f"The municipal division is not the same in every year ({min(present)}-{max(present)}): {said}. Add the merger "
+        "or split to data_dictionary/codes/open_data/vektis_divisions.csv; a name that is cut off or misspelt is an "
+        "error of its file."
+    )
+
+
+def _spans(years: Sequence[int]) -> str:
+    """Write years as runs.
+
+    >>> _spans([2011, 2012, 2013, 2015])
+    '2011-2013, 2015'
+    """
+    runs: list[list[int]] = []
+    for year in years:
+        if runs and year == runs[-1][-1] + 1:
+            runs[-1].append(year)
+        else:
+            runs.append([year])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _add_parts(values: FloatArray, index: np.ndarray, n: int) -> FloatArray:

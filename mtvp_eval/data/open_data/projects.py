@@ -14,11 +14,12 @@ from mtvp_eval.data.open_data.codes import read_code_table
 from mtvp_eval.data.open_data.exposure_years import ExposureYear, read_exposure_years
 from mtvp_eval.errors import DataError
 
+_NUMBERS = ("first_year", "first_full_year", "practices_low", "practices_high", "list_low", "list_high")
 _COLUMNS = (
-    *("project", "label", "first_year", "first_full_year", "alternative_first_full_year", "last_full_year"),
-    *("practices_low", "practices_high", "list_low", "list_high", "start_as_published", "timing_reason"),
-    *("uptake_reason", "source"),
+    *("project", "label", "alternative_first_full_year", "last_full_year", *_NUMBERS),
+    *("start_as_published", "timing_reason", "uptake_reason", "source"),
 )
+_ADVICE = "Names are those of the Vektis files in capitals, without accents, hyphens and apostrophes."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def read_projects(codes: Path, divisions: Mapping[str, str]) -> tuple[Project, .
     DataError
         If a table is missing, the tables name different projects, or a year of a project has no exposure.
     """
-    table = read_code_table(codes, "open_data_projects", _COLUMNS)
+    table = read_code_table(codes, "open_data_projects", _COLUMNS, _NUMBERS)
     places = read_code_table(
         codes, "open_data_municipalities", ["project", "municipality", "status", "basis", "reason"]
     )
@@ -138,7 +139,7 @@ def exposure(unit_ids: Sequence[str], projects: Sequence[Project], alternative: 
     for project in projects:
         unknown = [name for name in (*project.exposed, *project.possible) if name not in place]
         if unknown:
-            problems.append(f"{project.name} names unknown municipalities: {', '.join(unknown)}")
+            problems.append(f"{project.name} names municipalities that the Vektis files lack: {', '.join(unknown)}")
             continue
         for name in project.exposed:
             if owner[place[name]]:
@@ -148,6 +149,6 @@ def exposure(unit_ids: Sequence[str], projects: Sequence[Project], alternative: 
             entry[place[name]] = other or project.first_full_year
         doubtful[[place[name] for name in project.possible]] = True
     if problems:
-        raise DataError("The table of projects cannot be used: " + "; ".join(problems) + ".")
+        raise DataError("open_data_municipalities.csv cannot be used: " + "; ".join(problems) + f". {_ADVICE}")
     doubtful &= owner == ""
     return Exposure(frozen(entry), owner, frozen((owner == "") & ~doubtful), frozen(doubtful))

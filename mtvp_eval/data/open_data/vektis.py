@@ -5,10 +5,10 @@ Bron: Vektis. The files are not part of the project; a reader downloads them (se
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,21 @@ import pandas as pd
 
 from mtvp_eval.arrays import FloatArray, frozen
 from mtvp_eval.data.open_data.codes import SectorColumn, columns_of_year, municipality_name
+from mtvp_eval.data.open_data.vektis_supply import (
+    COUNTS,
+    KEYS,
+    UNREADABLE,
+    columns_amiss,
+    damaged,
+    files_of_year,
+    missing_years,
+)
 from mtvp_eval.errors import DataError
 
 N_AGES = 19
 N_CELLS = 2 * N_AGES
-_KEYS = ("geslacht", "leeftijdsklasse", "gemeentenaam")
-_COUNTS = ("aantal_bsn", "aantal_verzekerdejaren")
+LEFT_OUT = 50.0
+"""Insured years that no group under ten persons has the year before or after: 15 at most in the files of 2011-2023."""
 _SEXES = {"M": 0, "V": 1}
 _AGE = re.compile(r"^(\d+)\s*t/m\s*(\d+)\s*jaar$")
 
@@ -70,9 +79,10 @@ def read_vektis(folder: Path, years: Sequence[int], crosswalk: Sequence[SectorCo
     Raises
     ------
     DataError
-        One error that names every missing year, missing or unknown column, unreadable label and doubled row.
+        One error that names every missing year, damaged file, missing or unknown column, unreadable label and doubled
+        row; if there are none, every file that is cut off or holds another year than its name says.
     """
-    problems = _missing_years(folder, years)
+    problems = missing_years(folder, years)
     read: list[VektisYear] = []
     for year in years:
         found = files_of_year(folder, year)
@@ -81,6 +91,7 @@ def read_vektis(folder: Path, years: Sequence[int], crosswalk: Sequence[SectorCo
             problems += [f"{year}: {what}" for what in broken]
             if not broken:
                 read.append(_arrange(table, year))
+    problems = problems or _other_content(read)
     if problems:
         where = folder.name or str(folder)
         raise DataError(
@@ -91,61 +102,52 @@ def read_vektis(folder: Path, years: Sequence[int], crosswalk: Sequence[SectorCo
     return tuple(read)
 
 
+def _other_content(files: Sequence[VektisYear]) -> list[str]:
+    """Return what a file alone does not show: a year under the name of another, or a file that ends too early."""
+    problems = []
+    for one, other in pairwise(sorted(files, key=lambda file: file.year)):
+        if one.columns == other.columns and np.array_equal(one.cost, other.cost, equal_nan=True):
+            problems.append(f"{other.year}: holds the same cost as {one.year}: one file has the name of the other")
+            continue
+        for file, beside in ((one, other), (other, one)):
+            gone = _left_out(file, beside)
+            if gone:
+                problems.append(
+                    f"{file.year}: {gone} age-sex groups are missing that hold more than {LEFT_OUT:g} insured years in "
+                    f"{beside.year}: the file is cut off"
+                )
+    return problems
+
+
+def _left_out(file: VektisYear, beside: VektisYear) -> int:
+    """Count cells that a file leaves out though they are large in the year beside it."""
+    both, here, there = np.intersect1d(file.municipalities, beside.municipalities, return_indices=True)
+    large = np.nan_to_num(beside.insured[there]) > LEFT_OUT
+    return int((np.isnan(file.insured[here]) & large).sum()) if len(both) else 0
+
+
 _ADVICE = (
     "Download the yearly files 'Open databestand Zorgverzekeringswet, gemeente' from vektis.nl (open data) and put "
     "them there unchanged; a new column needs a row in data_dictionary/codes/open_data/vektis_sectors.csv."
 )
 
 
-def supply_problems(folder: Path, years: Sequence[int], crosswalk: Sequence[SectorColumn]) -> list[str]:
-    """Return every missing or doubled year and every missing column, from names and first lines only."""
-    problems = _missing_years(folder, years)
-    for year in years:
-        for path in files_of_year(folder, year)[:1]:
-            absent, _ = _columns_amiss(_header(path), year, crosswalk)
-            problems += [f"{year}: missing column(s) {', '.join(absent)}"] if absent else []
-    return problems
-
-
-def _missing_years(folder: Path, years: Sequence[int]) -> list[str]:
-    files = {year: files_of_year(folder, year) for year in years}
-    missing = [str(year) for year, found in files.items() if not found]
-    problems = [f"no municipality file for {', '.join(missing)}"] if missing else []
-    return problems + [
-        f"{len(found)} files for {year} ({', '.join(path.name for path in found)}); keep one"
-        for year, found in files.items()
-        if len(found) > 1
-    ]
-
-
-def files_of_year(folder: Path, year: int) -> list[Path]:
-    """Return the municipality files of one year in a folder; there should be one."""
-    if not folder.is_dir():
-        return []
-    pattern = re.compile(rf"(?<!\d){year}(?!\d)")
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.name.lower().endswith((".csv", ".csv.gz"))
-        and "gemeente" in path.name.lower()
-        and "first_issue" not in path.name.lower()
-        and pattern.search(path.name)
-    )
-
-
 def _load(path: Path, year: int, crosswalk: Sequence[SectorColumn]) -> tuple[pd.DataFrame, list[str]]:
     """Read one file as published and list what is wrong with it."""
-    table = read_published(path)
+    try:
+        table = read_published(path)
+    except (*UNREADABLE, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
+        return pd.DataFrame(), [damaged(path)]
     expected = set(columns_of_year(crosswalk, year))
-    absent, unknown = _columns_amiss(table.columns.tolist(), year, crosswalk)
+    absent, unknown = columns_amiss(table.columns.tolist(), year, crosswalk)
     problems = [f"missing column(s) {', '.join(absent)}"] if absent else []
     if unknown:
         problems.append(f"column(s) that no sector names: {', '.join(unknown)}")
     if absent:
         return table, problems
-    for name in (*_COUNTS, *sorted(expected)):
+    for name in (*COUNTS, *sorted(expected)):
         table[name] = pd.to_numeric(table[name], errors="coerce")
-    unreadable = [name for name in (*_COUNTS, *sorted(expected)) if table[name].isna().any()]
+    unreadable = [name for name in (*COUNTS, *sorted(expected)) if table[name].isna().any()]
     if unreadable:
         problems.append(f"not a number in {', '.join(unreadable)} (decimal point, no thousands mark)")
     rest = table["gemeentenaam"] == ""
@@ -157,25 +159,10 @@ def _load(path: Path, year: int, crosswalk: Sequence[SectorColumn]) -> tuple[pd.
         problems.append(f"unknown age label(s) {', '.join(labels)}")
     if not odd["geslacht"].isin(_SEXES).all():
         problems.append("sex other than M or V")
-    doubled = int(odd.duplicated(list(_KEYS)).sum())
+    doubled = int(odd.duplicated(list(KEYS)).sum())
     if doubled:
         problems.append(f"{doubled} rows repeat a municipality, age and sex")
     return table, problems
-
-
-def _columns_amiss(names: Sequence[str], year: int, crosswalk: Sequence[SectorColumn]) -> tuple[list[str], list[str]]:
-    """Return the columns that a year should have and lacks, and cost columns that no sector names."""
-    expected = set(columns_of_year(crosswalk, year))
-    absent = [name for name in (*_KEYS, *_COUNTS, *sorted(expected)) if name not in names]
-    return absent, sorted({name for name in names if name.startswith("kosten_")} - expected)
-
-
-def _header(path: Path) -> list[str]:
-    """Return the column names of a file in lower case, from its first line."""
-    opener = gzip.open if path.name.lower().endswith(".gz") else open
-    with opener(path, "rb") as file:
-        line = file.readline().decode("utf-8-sig", "replace")
-    return [name.strip().strip('"').lower() for name in line.split(";")]
 
 
 def read_published(path: Path) -> pd.DataFrame:
@@ -183,14 +170,16 @@ def read_published(path: Path) -> pd.DataFrame:
 
     UTF-8 is tried first, then Windows-1252 (older issues write accented municipality names in it).
     """
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            table = pd.read_csv(path, sep=";", dtype={0: str, 1: str, 2: str}, keep_default_na=False, encoding=encoding)
-            break
-        except UnicodeDecodeError:
-            continue
+
+    def read(encoding: str) -> pd.DataFrame:
+        return pd.read_csv(path, sep=";", dtype={0: str, 1: str, 2: str}, keep_default_na=False, encoding=encoding)
+
+    try:
+        table = read("utf-8-sig")
+    except UnicodeDecodeError:
+        table = read("cp1252")
     table.columns = [str(name).strip().lower() for name in table.columns]
-    for name in _KEYS:
+    for name in KEYS:
         if name in table.columns:
             table[name] = table[name].str.strip()
     if "gemeentenaam" in table.columns:

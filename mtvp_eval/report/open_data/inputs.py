@@ -38,6 +38,7 @@ FRAMES: dict[str, tuple[str, ...]] = {
     "trends": ("outcome", "project", "year", "log_ratio"),
     "effects": _EFFECT,
     "placebo": ("project", "rank", "per_cent"),
+    "size": ("project", "outcome", "trials", "found", "error"),
     "partial": ("outcome", "project", "log_points", "std_error", "ci_low", "ci_high", "between_sd"),
     "exposure": (
         *("project", "year", "months_low", "months_high", "practices_low", "practices_high", "share_low"),

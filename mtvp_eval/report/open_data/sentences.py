@@ -12,6 +12,7 @@ from mtvp_eval.report.open_data.sentences_beside import (
     euros,
     exposed,
     methods,
+    placebo,
     pooling,
     robust,
     smallest_saving,
@@ -121,6 +122,11 @@ def overvecht(inputs: OpenDataInputs, language: str) -> list[str]:
             if row.per_cent == row.per_cent
         ]
         shares = inputs.frames["projects"].set_index("project").loc[name]
+        found = [
+            f"{number(-row.detectable, language, 1)}% ({term('open_data_outcome', row.outcome, language)})"
+            for row in rows
+            if row.per_cent == row.per_cent
+        ]
         fall = {"low": WHAT_IF * shares["uptake_low"], "high": WHAT_IF * shares["uptake_high"]}
         said.append(
             say(
@@ -128,7 +134,7 @@ def overvecht(inputs: OpenDataInputs, language: str) -> list[str]:
                 share_low=number(100 * shares["uptake_low"], language, 1),
                 share_high=number(100 * shares["uptake_high"], language, 1),
                 low=number(fall["low"], language, 1), high=number(fall["high"], language, 1),
-                detectable=number(-rows[0].detectable, language, 1),
+                detectable=joined(found, language),
             )
         )  # fmt: skip
     return [*said, say("claim_verdict", language)]
@@ -188,6 +194,7 @@ SENTENCES: Mapping[str, Callable[[OpenDataInputs, str], list[str]]] = {
     "gp": gp,
     "exposed": exposed,
     "euros": euros,
+    "placebo": placebo,
     "pooling": pooling,
     "robust": robust,
     "synthetic": synthetic,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from mtvp_eval.report.labels import euro, joined, number, text
+from mtvp_eval.report.labels import euro, joined, number, term, text
 from mtvp_eval.report.open_data.inputs import OpenDataInputs
 from mtvp_eval.report.open_data.phrases import ends, say, signed
 from mtvp_eval.report.tables.layout import percent
 
-UNBROKEN = "unbroken"
+UNBROKEN, TOGETHER = "unbroken", "together"
 CLOSE_FIT = 0.1
 """Error before the start, in per cent of cost, under which a synthetic control is called close."""
 AS_MUCH = 1.0
@@ -87,19 +89,43 @@ def robust(inputs: OpenDataInputs, language: str) -> list[str]:
         )
         for row in mine.itertuples()
     ]  # fmt: skip
-    kept = frame[(frame["restriction"] == "relative_magnitudes") & (frame["breakdown"] > 0)].drop_duplicates("project")
-    said += [
-        say(
-            "robust_kept", language, name=inputs.label(row.project, language),
-            times=number(float(row.breakdown), language, 2) if np.isfinite(row.breakdown) else "\N{INFINITY}",
-        )
-        for row in kept.itertuples()
-    ]  # fmt: skip
-    if kept.empty and len(mine):
-        said.append(say("robust_none", language))
+    kept = _kept(inputs, (inputs.primary,), language)
+    said += kept if kept or not len(mine) else [say("robust_none", language)]
     if refused:
         said.append(say("robust_refused", language, names=joined(refused, language)))
+    said += _kept(inputs, inputs.secondary, language) or [say("robust_none_sectors", language)]
     return [*said, say("robust_sets", language)]
+
+
+def _kept(inputs: OpenDataInputs, outcomes: Sequence[str], language: str) -> list[str]:
+    """Say of each interval that excludes zero how far trends may change until it holds it."""
+    frame = inputs.frames["robust"]
+    frame = frame[(frame["window"] == UNBROKEN) & frame["outcome"].isin(outcomes) & (frame["breakdown"] > 0)]
+    return [
+        say(
+            "robust_kept", language, name=inputs.label(row.project, language),
+            outcome=term("open_data_outcome", row.outcome, language),
+            times=number(float(row.breakdown), language, 2) if np.isfinite(row.breakdown) else "\N{INFINITY}",
+        )
+        for row in frame.drop_duplicates(["project", "outcome"]).itertuples()
+    ]  # fmt: skip
+
+
+def placebo(inputs: OpenDataInputs, language: str) -> list[str]:
+    """Return how often the placebo test finds an effect where none was, beside how often it should."""
+    frame = inputs.frames["size"]
+    frame = frame[frame["project"] == TOGETHER].set_index("outcome")
+    if inputs.primary not in frame.index:
+        return [say("size_absent", language)]
+    own, wanted = frame.loc[inputs.primary], 100 * (1 - inputs.level)
+    apart = abs(own["found"] - wanted) > 2 * own["error"]
+    verdict = "size_right" if not apart else "size_often" if own["found"] > wanted else "size_seldom"
+    words = {
+        "wanted": number(wanted, language), "found": number(own["found"], language, 1), "n": int(own["trials"]),
+        "error": number(own["error"], language, 1), "low": number(frame["found"].min(), language, 1),
+        "high": number(frame["found"].max(), language, 1),
+    }  # fmt: skip
+    return [f"{say('size', language, **words)} {say(verdict, language)}", say("size_regions", language)]
 
 
 def synthetic(inputs: OpenDataInputs, language: str) -> list[str]:

@@ -117,6 +117,19 @@ def placebo_groups(inputs: OpenDataInputs, language: str) -> ReportTable:
     return table("placebo_groups", frame, columns, ("project", "place"), language)
 
 
+def placebo_size(inputs: OpenDataInputs, language: str) -> ReportTable:
+    """Return how often the placebo test finds an effect when each untouched group in turn plays the project."""
+    frame = named(inputs.frames["size"], inputs, language)
+    columns = (
+        column("label", language),
+        column("title", language),
+        column("trials", language, "number", label="groups"),
+        column("found", language, "number", label="rejected", unit="%", decimals=1),
+        column("error", language, "number", label="simulation_error", unit="%", decimals=1),
+    )
+    return table("placebo_size", frame, columns, ("project", "outcome"), language)
+
+
 def gp_columns(inputs: OpenDataInputs, language: str) -> ReportTable:
     """Return the move of every published GP column by project: a description of forms of payment."""
     frame = inputs.overall(*inputs.gp_columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mtvp_eval.report.labels import number, term, text
@@ -22,6 +23,19 @@ def robust(inputs: OpenDataInputs, language: str) -> ReportTable:
 def robust_slope(inputs: OpenDataInputs, language: str) -> ReportTable:
     """Return the intervals that allow the slope to change a year, in standard errors of the effect."""
     return _bounded(inputs, language, "robust_slope", "smoothness")
+
+
+def robust_sectors(inputs: OpenDataInputs, language: str) -> ReportTable:
+    """Return, for other outcomes, how far trends may change before the interval holds zero, and the interval then."""
+    frame = inputs.frames["robust"]
+    made = _bounded(inputs, language, "robust_sectors", "relative_magnitudes")
+    kept = made.frame[made.frame["outcome"].isin(inputs.secondary) & made.frame["low0"].notna()]
+    first = frame.drop_duplicates(["project", "outcome", "window"]).set_index(["project", "outcome", "window"])
+    at = kept.set_index(["project", "outcome", "window"]).index
+    kept = kept.assign(breakdown=first["breakdown"].reindex(at).replace(0.0, float("nan")).to_numpy())
+    shown = [c for c in made.columns if c.name not in ("window_text", "note")]
+    columns = (*shown, column("breakdown", language, "number", decimals=2), made.columns[-1])
+    return replace(made, frame=kept.reset_index(drop=True), columns=columns)
 
 
 def synthetic(inputs: OpenDataInputs, language: str) -> ReportTable:

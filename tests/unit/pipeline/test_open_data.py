@@ -20,20 +20,15 @@ from mtvp_eval.pipeline.open_data_config import OpenDataConfig
 from mtvp_eval.pipeline.open_data_exposed import share_of, years_averaged
 from mtvp_eval.pipeline.open_data_frames import open_data_frames
 from mtvp_eval.pipeline.open_data_results import Gap, OpenData, OpenDataEvaluation
-from tests.unit.data.open_data.replica import write_replica
+from tests.unit.data.open_data.replica import QUESTION, write_question, write_replica
 
 ROOT = Path(__file__).resolve().parents[3]
 CODES = ROOT / "data_dictionary" / "codes"
-QUESTION = (ROOT / "reports" / "open_data" / "evaluation.yaml").read_text(encoding="utf-8")
 EFFECT = {"deventer": -0.10, "terneuzen": -0.15, "gorinchem": 0.08}
 
 
-def question(tmp_path: Path, replaced: dict[str, str]) -> OpenDataConfig:
-    text = QUESTION
-    for old, new in replaced.items():
-        text = text.replace(old, new)
-    (tmp_path / "evaluation.yaml").write_text(text, encoding="utf-8")
-    return OpenDataConfig.read(tmp_path / "evaluation.yaml")
+def question(folder: Path, replaced: dict[str, str]) -> OpenDataConfig:
+    return OpenDataConfig.read(write_question(folder, replaced))
 
 
 @pytest.fixture(scope="module")
@@ -206,14 +201,14 @@ def test_unknown_projects_and_missing_regions_are_refused(tmp_path, small):
 
 @pytest.fixture(scope="module")
 def real(shared_dir: Path) -> OpenData:
-    config = OpenDataConfig.read(ROOT / "reports" / "open_data" / "evaluation.yaml")
+    config = OpenDataConfig.read(QUESTION)
     return prepare_open_data(config, shared_dir / "data" / "vektis", CODES, shared_dir / "data" / "cbs")
 
 
 @pytest.mark.shared
 def test_one_real_effect_by_brute_force_on_the_raw_files(real, shared_dir):
     """Hospital cost, Deventer, without covariates: pandas on the raw files from the first byte to the effect."""
-    config = OpenDataConfig.read(ROOT / "reports" / "open_data" / "evaluation.yaml")
+    config = OpenDataConfig.read(QUESTION)
     config, data = changed(config, real, config.sensitivity["no_covariates"])
     row = overall(evaluate_open_data(config, data, path=False), "hospital")["deventer"]
     comparison = set(data.panel.unit_ids[data.exposed.never[np.isin(data.costs.unit_ids, data.panel.unit_ids)]])
@@ -250,7 +245,7 @@ def test_one_real_effect_by_brute_force_on_the_raw_files(real, shared_dir):
 @pytest.mark.parametrize("members", [1, 3])  # with five or more only some 20 regions are left: the report says so
 def test_size_of_the_placebo_test_on_real_untouched_municipalities(real, members, shared_dir):
     """Every untouched group in turn plays a project (its region barred): a 5 % test should reject about 5 %."""
-    panel, config = real.panel, OpenDataConfig.read(ROOT / "reports" / "open_data" / "evaluation.yaml")
+    panel, config = real.panel, OpenDataConfig.read(QUESTION)
     never = np.asarray(panel.entry) > 2022
     region = read_cbs(shared_dir / "data" / "cbs", {}).region  # regions exist; the panel's own clusters are COROP
     assert set(panel.cluster) <= set(region["corop"])

@@ -18,35 +18,28 @@ from mtvp_eval.pipeline.open_data import evaluate_open_data, prepare_open_data
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
 from mtvp_eval.pipeline.open_data_euros import euro_effects
 from mtvp_eval.pipeline.open_data_results import OpenDataEvaluation
+from mtvp_eval.pipeline.open_data_size import placebo_sizes
 from mtvp_eval.pipeline.open_data_synthetic import synthetic_fits
 from mtvp_eval.pipeline.open_data_trends import placebo_study, trend_bounds, years_before
-from tests.unit.data.open_data.replica import write_replica
+from tests.unit.data.open_data.replica import write_question, write_replica
 
 ROOT = Path(__file__).resolve().parents[3]
 CODES, PRICES = ROOT / "data_dictionary" / "codes", ROOT / "data_dictionary" / "prices"
-QUESTION = (ROOT / "reports" / "open_data" / "evaluation.yaml").read_text(encoding="utf-8")
-
-
-def question(folder: Path, replaced: dict[str, str]) -> OpenDataConfig:
-    text = QUESTION
-    for old, new in replaced.items():
-        assert old in text
-        text = text.replace(old, new)
-    (folder / "evaluation.yaml").write_text(text, encoding="utf-8")
-    return OpenDataConfig.read(folder / "evaluation.yaml")
 
 
 @pytest.fixture(scope="module")
 def answer(tmp_path_factory: pytest.TempPathFactory) -> OpenDataEvaluation:
     folder = tmp_path_factory.mktemp("beside")
-    config = question(
-        folder,
-        {
-            "primary: total_comparable": "primary: hospital",
-            "[hospital, pharmacy, mental_health, district_nursing]": "[district_nursing, pharmacy]",
-            "[gp_registration, gp_consult, gp_chain, gp_other]": "[]",
-            "region: corop": "region: none",
-        },
+    config = OpenDataConfig.read(
+        write_question(
+            folder,
+            {
+                "primary: total_comparable": "primary: hospital",
+                "[hospital, pharmacy, mental_health, district_nursing]": "[district_nursing, pharmacy]",
+                "[gp_registration, gp_consult, gp_chain, gp_other]": "[]",
+                "region: corop": "region: none",
+            },
+        )
     )
     write_replica(folder, CODES, comparison=60, effect={"deventer": -0.10, "terneuzen": -0.15})
     return evaluate_open_data(config, prepare_open_data(config, folder, CODES))
@@ -111,7 +104,10 @@ def test_the_window_before_the_start_ends_at_the_last_break(answer):
 def test_bounds_on_trends_widen_and_parallel_trends_give_the_usual_interval(answer):
     found = [b for b in trend_bounds(answer) if not b.refused]
     assert {b.window for b in found if b.outcome == "hospital"} == {"unbroken", "all_years"}
-    assert {b.outcome for b in found} == {"hospital"}
+    # nursing is published from 2015 on: the projects of 2019 and later have two years before their base
+    assert {(b.outcome, b.window) for b in found if b.outcome != "hospital"} == {
+        ("district_nursing", "unbroken"), ("pharmacy", "unbroken")
+    }  # fmt: skip
     groups: dict[tuple[str, ...], list] = {}
     for b in found:
         groups.setdefault((b.project, b.outcome, b.window, b.restriction), []).append(b)
@@ -139,10 +135,20 @@ def test_no_bound_where_fewer_than_two_years_are_unbroken(answer):
     refused = {(b.project, b.outcome, b.window): b.refused for b in trend_bounds(answer) if b.refused}
     assert refused["terneuzen", "hospital", "unbroken"] == "few_years"
     assert refused["gorinchem", "hospital", "unbroken"] == "few_years"
-    nursing = replace(answer, config=replace(answer.config, primary="district_nursing"))
-    reasons = {(b.project, b.window): b.refused for b in trend_bounds(nursing)}
-    assert reasons["kb_utrecht", "unbroken"] == "not_estimated"
+    assert refused["kb_utrecht", "district_nursing", "unbroken"] == "not_estimated"
     assert ("terneuzen", "hospital", "all_years") not in refused
+
+
+def test_size_of_the_placebo_test_by_project_and_together(answer):
+    sizes = {(s.project, s.outcome): s.found for s in placebo_sizes(answer.config, answer.data)}
+    for outcome in ("hospital", "district_nursing", "pharmacy"):
+        mine = [found for (name, o), found in sizes.items() if o == outcome and name != "together"]
+        together = sizes["together", outcome]
+        assert len(together.rejected) == sum(len(found.rejected) for found in mine)
+        assert int(together.rejected.sum()) == sum(int(found.rejected.sum()) for found in mine)
+        assert together.share < 0.05 + 4 * together.error  # the replica's untouched municipalities are noise
+    assert ("kb_utrecht", "district_nursing") not in sizes  # no effect, so no test
+    assert len(sizes["terneuzen", "hospital"].rejected) <= answer.config.placebo.groups
 
 
 def test_synthetic_comparisons_need_five_years_of_one_definition(answer):
@@ -166,13 +172,13 @@ def test_synthetic_comparisons_need_five_years_of_one_definition(answer):
 @pytest.mark.shared
 def test_scores_of_every_municipality_or_no_question_about_them(tmp_path, shared_dir):
     asked = {"assistance_middle, assistance_high]": "ses_middle, ses_high]"}
-    config = question(tmp_path, asked)
+    config = OpenDataConfig.read(write_question(tmp_path, asked))
     with pytest.raises(DataError, match="85163NED gives none for 338 of 339"):
         prepare_open_data(config, shared_dir / "data" / "vektis", CODES, shared_dir / "data" / "cbs")
 
 
 def test_bounds_must_be_numbers_and_not_negative(tmp_path):
     with pytest.raises(CommandError, match="bounds must hold numbers of at least 0"):
-        question(tmp_path, {"bounds: [0, 0.5, 1, 2]": "bounds: [0, -1]"})
+        OpenDataConfig.read(write_question(tmp_path, {"bounds: [0, 0.5, 1, 2]": "bounds: [0, -1]"}))
     with pytest.raises(CommandError, match="fee_year is required"):
-        question(tmp_path, {"  fee_year: 2023": "  # fee_year: 2023"})
+        OpenDataConfig.read(write_question(tmp_path, {"  fee_year: 2023": "  # fee_year: 2023"}))

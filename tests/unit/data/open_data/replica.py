@@ -1,4 +1,7 @@
-"""A small invented replica of the Vektis files with all their quirks, so that the tests need no foreign data."""
+"""A small invented replica of the Vektis files with all their quirks, so that the tests need no foreign data.
+
+And the declared question with some of its words changed.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,19 @@ YEARS = tuple(range(2011, 2024))
 _AGES = (" 0 t/m  4 jaar", " 5 t/m  9 jaar", *(f"{a} t/m {a + 4} jaar" for a in range(10, 90, 5)), "90+")
 _LEVEL = {"hospital": 1300.0, "pharmacy": 280.0, "mental_health": 210.0, "district_nursing": 190.0}
 _MERGED = {"APPINGEDAM": 2021, "DELFZIJL": 2021, "LOPPERSUM": 2021}
+
+QUESTION = Path(__file__).resolve().parents[4] / "reports" / "open_data" / "evaluation.yaml"
+
+
+def write_question(folder: Path, replaced: Mapping[str, str]) -> Path:
+    """Write the declared question with words replaced, each of which must stand in it; return its file."""
+    text = QUESTION.read_text(encoding="utf-8")
+    for old, new in replaced.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "evaluation.yaml").write_text(text, encoding="utf-8")
+    return folder / "evaluation.yaml"
 
 
 def code_rows(codes: Path, name: str) -> list[dict[str, str]]:

@@ -98,6 +98,9 @@ def test_impossible_exposure_is_refused_with_every_row(codes, tmp_path):
     assert "terneuzen 2022" in str(refused.value)
     assert "deventer 2021: months" in str(refused.value)
     assert "deventer 2021 stands there twice" in str(refused.value)
+    path.write_text(text.replace("deventer;2021;12", "deventer;2021;twelve"), encoding="utf-8")
+    with pytest.raises(DataError, match=r"open_data_exposure\.csv holds no number in line \d+, months_low: 'twelve'"):
+        read_projects(tmp_path, {})
     path.write_text(text.split("\n")[0] + "\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"open_data_exposure\.csv disagree on .*west_friesland"):
         read_projects(tmp_path, {})
@@ -108,7 +111,7 @@ def test_two_projects_cannot_claim_one_municipality():
     b = Project("b", "B", 2019, 2020, None, None, (1, 1), (1, 1), ("X", "Y"), ())
     with pytest.raises(DataError, match="X belongs to a and to b"):
         exposure(["X", "Y"], [a, b])
-    with pytest.raises(DataError, match="unknown municipalities: Y"):
+    with pytest.raises(DataError, match=r"open_data_municipalities\.csv .* lack: Y"):
         exposure(["X"], [b])
 
 

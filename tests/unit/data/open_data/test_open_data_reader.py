@@ -9,6 +9,7 @@ import pytest
 from mtvp_eval.data.open_data.codes import read_sector_columns
 from mtvp_eval.data.open_data.municipal import stable_costs
 from mtvp_eval.data.open_data.vektis import read_published, read_vektis
+from mtvp_eval.data.open_data.vektis_supply import supply_problems
 from mtvp_eval.errors import DataError
 from tests.unit.data.open_data.replica import YEARS
 
@@ -81,6 +82,50 @@ def test_an_empty_folder_says_which_years_to_download(tmp_path, codes):
         read_vektis(tmp_path / "nothing", (2011, 2012), read_sector_columns(codes))
 
 
+def written(folder, year, text):
+    (folder / f"vektis_{year}_gemeente.csv").write_text(text, encoding="utf-8")
+
+
+def test_damaged_files_and_files_of_another_kind_are_named(replica, tmp_path, codes):
+    whole = (replica / "vektis_2016_gemeente.csv.gz").read_bytes()
+    (tmp_path / "vektis_2016_gemeente.csv.gz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "vektis_2017_gemeente.csv.gz").write_text("geslacht;leeftijdsklasse")
+    written(tmp_path, 2018, "<html>Not found</html>")
+    written(tmp_path, 2019, "")
+    crosswalk = read_sector_columns(codes)
+    found = supply_problems(tmp_path, range(2016, 2020), crosswalk)
+    assert found == [
+        "2017: vektis_2017_gemeente.csv.gz cannot be read: it is no gzip file or damaged; download it again",
+        "2018: vektis_2018_gemeente.csv holds no column names between semicolons: its first line begins with "
+        "'<html>Not found</html>'",
+        "2019: vektis_2019_gemeente.csv holds no column names between semicolons: its first line is empty",
+    ]
+    with pytest.raises(DataError, match=r"2016: vektis_2016_gemeente\.csv\.gz cannot be read") as caught:
+        read_vektis(tmp_path, (2016, 2017), crosswalk)
+    assert "2017: vektis_2017_gemeente.csv.gz cannot be read" in str(caught.value)
+
+
+def test_a_file_that_ends_too_early_is_refused_though_every_line_is_whole(replica, tmp_path, codes):
+    shutil.copytree(replica, tmp_path, dirs_exist_ok=True)
+    text = gzip.decompress((tmp_path / "vektis_2019_gemeente.csv.gz").read_bytes()).decode()
+    (tmp_path / "vektis_2019_gemeente.csv.gz").unlink()
+    lines = text.split("\n")
+    women = [i for i, line in enumerate(lines) if line.startswith("V; 0 t/m  4 jaar;DORP")]
+    written(tmp_path, 2019, "\n".join(line for i, line in enumerate(lines) if i not in women[-7:]))
+    with pytest.raises(
+        DataError, match=r"2019: 7 age-sex groups are missing .* in 2018: the file is cut off"
+    ) as caught:
+        read_vektis(tmp_path, YEARS, read_sector_columns(codes))
+    assert "2018: " not in str(caught.value).replace("in 2018: ", "")
+
+
+def test_a_year_under_the_name_of_another_is_refused(replica, tmp_path, codes):
+    shutil.copy(replica / "vektis_2016_gemeente.csv.gz", tmp_path / "vektis_2016_gemeente.csv.gz")
+    shutil.copy(replica / "vektis_2016_gemeente.csv.gz", tmp_path / "vektis_2017_gemeente.csv.gz")
+    with pytest.raises(DataError, match="2017: holds the same cost as 2016"):
+        read_vektis(tmp_path, (2016, 2017), read_sector_columns(codes))
+
+
 def test_every_euro_is_accounted_for(replica_costs, replica):
     for year in YEARS:
         rows = [row for row in replica_costs.account if row.year == year]
@@ -103,7 +148,7 @@ def test_merged_municipalities_are_one_unit_in_every_year(replica_costs):
 
 
 def test_a_missing_merger_is_named(replica_years, codes):
-    with pytest.raises(DataError, match=r"2019: .*DELFZIJL"):
+    with pytest.raises(DataError, match=r"DELFZIJL stands in 2011-2018 only; EEMSDELTA stands in 2019-2023"):
         stable_costs(replica_years, read_sector_columns(codes), {})
 
 
