@@ -21,8 +21,7 @@ def replayable_draw(linked: Linked, programme: Programme, config: EvaluationConf
     if config.draw.reacted:
         raise DesignError(
             "Applications or withdrawals reacted to earlier draws (draw: reacted), so in another draw they would have "
-            "been others: the whole draw is not replayed, and what rests on it, detectable effects and the probe of "
-            "interference, is not shown. Rounds are tested one by one in the evaluation."
+            "been others and the whole draw is not replayed. Rounds are tested one by one in the evaluation."
         )
     first = first_round(linked.history, programme)
     return region_draw(linked.history, declared_rule(config.draw, programme, first, first + 2), programme)

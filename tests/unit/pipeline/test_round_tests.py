@@ -110,3 +110,10 @@ def test_the_record_says_that_applications_reacted(evaluation: Evaluation, langu
     made = report_table("draw_record", report_inputs(evaluation), language)
     assert made is not None
     assert word in repr(made)
+
+
+@pytest.mark.parametrize(("language", "word"), [("nl", "reageerden"), ("en", "(declared)")])
+def test_the_probe_of_interference_says_why_it_is_refused(evaluation: Evaluation, language: str, word: str) -> None:
+    made = report_table("interference", report_inputs(evaluation), language)
+    assert made is not None
+    assert word in repr(made)
