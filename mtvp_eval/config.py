@@ -16,6 +16,8 @@ from mtvp_eval.estimators.registry import METHODS, averages
 from mtvp_eval.settings import Settings, load_yaml
 
 COVARIATES = ("log_list_size", "deprivation", "opslag_share", "urbanicity")
+GROUPINGS = ("care_group", "neighbourhood")
+"""Columns of the practices by which others are those whose start may touch a waiting practice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class EstimationChoices:
     level: float
     seed: int
     moderators: tuple[str, ...] = ()
+    exposure_group: str = GROUPINGS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +242,7 @@ def _estimation(settings: Settings) -> EstimationChoices:
         level=settings.number("level", 0.95, 0.5, 0.999),
         seed=settings.integer("seed", 1, low=0),
         moderators=settings.texts("moderators", (), choices=tuple(MODERATORS)),
+        exposure_group=settings.text("exposure_group", GROUPINGS[0], choices=GROUPINGS),
     )
 
 

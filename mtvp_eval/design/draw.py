@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from mtvp_eval.arrays import IntArray
-from mtvp_eval.design.rounds import Keys, counted_sizes, sort_by_ticket, standing, walk
+from mtvp_eval.arrays import IntArray, keep_freed_memory
+from mtvp_eval.design.rounds import Keys, counted_sizes, put_back, sort_by_ticket, standing, walk
 from mtvp_eval.design.rules import NOT_STARTED, Applications, Cap, CappedSizes, DrawRule, Oversize, capped_sizes
 
 CohortArray = NDArray[np.int8]
@@ -58,6 +58,7 @@ def replay_cohorts(applications: Applications, rule: DrawRule, rng: np.random.Ge
     array([20, 20, 20])
     """
     sizes = capped_sizes(applications, rule)
+    keep_freed_memory()
     cohorts = np.empty((draws, applications.n), dtype=np.int8)
     block = _draws_at_once(applications.n, rule)
     for first in range(0, draws, block):
@@ -108,7 +109,7 @@ def drawn_order(applications: Applications, rule: DrawRule, number: int, ticket:
     [3, 2, 1, 0]
     """
     order = sort_by_ticket(_in_high_bits(ticket[None]), standing(applications, rule, number))[0]
-    return order[applications.in_pool(number)[order]]
+    return order[applications.in_pool(number)[order]].astype(np.int64)
 
 
 def _draws_at_once(n: int, rule: DrawRule) -> int:
@@ -135,21 +136,23 @@ def _assign(
     draws, n = out.shape
     counted = counted_sizes(sizes, rule)
     out[:] = NOT_STARTED
-    cohorts = out.reshape(-1)
     used = np.zeros(draws, dtype=np.int64)
     for number in range(1, rule.capped_rounds + 1):
         if number == 1 or not rule.one_order:
             order = sort_by_ticket(next(tickets), standing(applications, rule, number))
-            waiting = np.ascontiguousarray(counted[order].T)  # by position in the order: what each would take, or 0
-            cell = order
-            cell += np.arange(0, draws * n, n)[:, None]
-            if number == 1:  # nobody has started
-                start = np.full((n, draws), NOT_STARTED, dtype=np.int8)
+            rows = order.astype(np.intp)
+            if number == 1:
+                takes = counted.take(rows, mode="clip")  # all rows exist: spares a check of each
             else:
-                start = np.ascontiguousarray(cohorts[cell].T)  # by position: the round of start so far
-                waiting *= start == NOT_STARTED
+                left = counted * (out == NOT_STARTED)
+                rows += np.arange(0, draws * n, n)[:, None]
+                takes = left.reshape(-1).take(rows, mode="clip")
+            waiting = np.ascontiguousarray(takes.T)  # by position in the order: what each would take, or 0
+            start = np.full((n, draws), NOT_STARTED, dtype=np.int8)
+        else:
+            waiting *= start == NOT_STARTED  # a product takes a tenth of a masked copy: no branch a cell
         pool = applications.in_pool(number)
-        here = waiting if pool.all() else waiting * np.tile(pool, draws)[cell].T
+        here = waiting if pool.all() else waiting * np.ascontiguousarray(pool[order].T)
         if rule.cap is Cap.CUMULATIVE:
             cap = np.maximum(number * sizes.cap - used, 0).astype(here.dtype)
         else:
@@ -157,9 +160,8 @@ def _assign(
         starts = walk(here, cap, rule.misfit)
         used += (here * starts).sum(axis=0, dtype=np.int64) if rule.cap is Cap.CUMULATIVE else 0
         start += starts.view(np.int8) * np.int8(number)
-        waiting *= ~starts  # a product takes a tenth of a masked copy: no branch a cell
         if number == rule.capped_rounds or not rule.one_order:
-            cohorts[cell] = np.ascontiguousarray(start.T)
+            out += put_back(order, start)
     if rule.oversize is Oversize.OUTSIDE:
         outside = sizes.oversize & (applications.applied_round <= rule.capped_rounds)
         if applications.withdrawn_round is not None:

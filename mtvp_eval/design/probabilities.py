@@ -181,7 +181,7 @@ def _round_law(applications: Applications, rule: DrawRule, number: int, started:
         sets, chances = _sets_of_starters(counted[here].astype(np.int64), cap, classes)
     else:
         bits = 64 - max(1, len(here).bit_length())
-        order = sort_by_ticket(_all_orders(len(here)).astype(np.uint64) << np.uint64(bits), classes)
+        order = sort_by_ticket(_all_orders(len(here)).astype(np.uint64) << np.uint64(bits), classes).astype(np.int64)
         positions = np.ascontiguousarray(counted[here][order].T)
         starts = walk(positions, np.full(len(order), cap, dtype=positions.dtype), rule.misfit)
         sets, times = np.unique((starts.T * (1 << order)).sum(axis=1), return_counts=True)

@@ -11,6 +11,8 @@ from mtvp_eval.arrays import BoolArray, IntArray
 from mtvp_eval.design.rules import Applications, CappedSizes, DrawRule, Misfit, Oversize, Rollover
 
 Keys = NDArray[np.uint64]
+Order = NDArray[Any]
+"""Unsigned row numbers (draws, n): who comes first, second, … in each draw."""
 _LOOK = 16
 """Positions after which a walk looks whether any draw goes on."""
 
@@ -35,30 +37,61 @@ def standing(applications: Applications, rule: DrawRule, number: int) -> IntArra
     return np.unique(classes, return_inverse=True)[1].astype(np.int64)
 
 
-def sort_by_ticket(tickets: Keys, classes: IntArray) -> IntArray:
-    """Sort applicants by class, then lottery number: a row-wise sort of class | number | row in 64 bits.
+def sort_by_ticket(tickets: Keys, classes: IntArray) -> Order:
+    """Sort applicants by class, then lottery number: a row-wise sort of class | number | row in one integer.
 
-    `tickets` has shape (draws, n), `classes` (n,).
-    The numbers keep their high bits, 64 less those of class and row: 51 for 5,000 applicants in one class. Two that
-    are equal in these bits (a chance of 5e-5 anywhere in 10,000 such draws) go by row. Overwrites `tickets`.
+    `tickets` has shape (draws, n), `classes` (n,); tickets may be overwritten. Numbers of 32 bits sort in a quarter of
+    the time of 64: the high halves are sorted first, and the few draws in which two agree once more in full. In full
+    the numbers keep the bits that class and row leave, 51 for 5,000 applicants in one class; two that agree in these
+    as well (a chance of 5e-5 anywhere in 10,000 such draws) go by row.
 
     >>> high = np.array([[3, 1, 2]], dtype=np.uint64) << np.uint64(60)
     >>> sort_by_ticket(high, np.array([0, 1, 0])).tolist()
     [[2, 0, 1]]
     """
     n = tickets.shape[1]
-    row_bits = max(1, (n - 1).bit_length())
-    class_bits = int(classes.max()).bit_length()
-    rows = np.uint64(2**row_bits - 1)
-    low = np.arange(n, dtype=np.uint64)
+    row_bits, class_bits = _bits(n, classes)
+    rows = 2**row_bits - 1
+    if n**2 > 2 ** (32 - row_bits - class_bits):  # in most draws two high halves would agree
+        return _sorted_keys(tickets, classes) & np.uint64(rows)
+    keys = _sorted_keys((tickets >> np.uint64(32)).astype(np.uint32), classes)
+    alike = (keys[:, 1:] ^ keys[:, :-1]) <= rows
+    keys &= np.uint32(rows)
+    if alike.any():
+        again = np.flatnonzero(alike.any(axis=1))
+        keys[again] = _sorted_keys(tickets[again], classes) & np.uint64(rows)
+    return keys
+
+
+def _sorted_keys(numbers: Order, classes: IntArray) -> Order:
+    """Return class | number | row, sorted in each draw, in the bits that `numbers` has; overwrites them."""
+    n, unsigned = numbers.shape[1], numbers.dtype.type
+    row_bits, class_bits = _bits(n, classes)
+    low = np.arange(n, dtype=numbers.dtype)
     if class_bits:
-        tickets >>= np.uint64(class_bits)
-        low |= classes.astype(np.uint64) << np.uint64(64 - class_bits)
-    tickets &= ~rows
-    tickets |= low
-    tickets.sort(axis=1)
-    tickets &= rows
-    return tickets.view(np.int64)
+        numbers >>= unsigned(class_bits)
+        low |= classes.astype(numbers.dtype) << unsigned(8 * numbers.itemsize - class_bits)
+    numbers &= ~unsigned(2**row_bits - 1)
+    numbers |= low
+    numbers.sort(axis=1)
+    return numbers
+
+
+def _bits(n: int, classes: IntArray) -> tuple[int, int]:
+    """Return the bits that a row number and a class take."""
+    return max(1, (n - 1).bit_length()), int(classes.max()).bit_length()
+
+
+def put_back(order: Order, values: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Return by applicant (draws, n) what is known by position (n, draws): sorted again by row, faster than scattered.
+
+    >>> put_back(np.array([[2, 0, 1]], dtype=np.uint32), np.array([[5], [6], [7]], dtype=np.int8)).tolist()
+    [[6, 7, 5]]
+    """
+    rows = order.astype(np.uint32) << np.uint32(8)
+    rows |= values.T.view(np.uint8)
+    rows.sort(axis=1)
+    return rows.astype(np.int8)
 
 
 def counted_sizes(sizes: CappedSizes, rule: DrawRule) -> NDArray[Any]:

@@ -80,7 +80,7 @@ def refusals(name: str, design: AnyDesign, estimands: Sequence[str], choices: Ch
     words = {
         "covariates": "takes no covariates", "patient_weights": "takes no weights", "exposure": "takes no exposure",
         "never_enrolled": "cannot compare with the never-enrolled only", "anticipation": "allows no anticipation",
-        "undrawn": "needs a declared draw",
+        "undrawn": "needs a declared draw that can be replayed",
     }  # fmt: skip
     found = [f"{name} {words[key]}: {method.refuses[key]}" for key, on in asked.items() if on and key in method.refuses]
     found += [f"{name} has no choice {option}" for option in sorted(set(choices.options) - method.options)]
@@ -308,7 +308,11 @@ METHODS: Mapping[str, Method] = {
     ),
     "lottery_weighted": Method(
         "Hajek (1971) with replayed chances", weighted_averages(),
-        refuses={**_DRAW, "undrawn": "units are weighted by their chances of entry under it; use lottery"},
+        refuses={
+            **_DRAW,
+            "undrawn": "units are weighted by their chances of entry under it, which are unknown where applications "
+            "reacted to earlier draws; use lottery",
+        },
     ),
     "lottery_efficient": Method(
         "Roth & Sant'Anna (2023)", adjusted_averages(lottery_efficient),

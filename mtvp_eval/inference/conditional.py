@@ -11,8 +11,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray, IntArray
-from mtvp_eval.design.rules import NOT_STARTED, Applications, Cap, FinalRound, Rollover
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray
+from mtvp_eval.design.probabilities import entry_probabilities
+from mtvp_eval.design.rules import (
+    NOT_STARTED,
+    Applications,
+    Cap,
+    DrawRule,
+    FinalRound,
+    Rollover,
+    capped_sizes,
+)
 from mtvp_eval.errors import DesignError
 from mtvp_eval.inference.contrasts import ContrastPlan
 from mtvp_eval.inference.randomization import randomization_test
@@ -45,12 +54,15 @@ def round_given_history(
     """Return one round as a draw of its own, given all that happened before; where applications reacted to draws.
 
     Under queue the places of those drawn out before are part of the history, so the recorded `order` of the round is
-    needed; only the newcomers' places are random then. Returns the round as a region, and the rows of its applicants.
+    needed; only the newcomers' places are random then. Where room carries over, what earlier rounds left is history
+    too, and the round's cap. Returns the round as a region, and the rows of its applicants.
 
     Raises
     ------
     DesignError
-        If the rule is not declared, keeps one number for ever, carries room over, or needs an order that is not given.
+        If the rule is not declared, needs an order that is not given, or keeps one number for ever: chance then places
+        newcomers among those drawn out by the numbers of these, and a record holds places, not numbers. Where room
+        carries over, if a unit is larger than the round's room: the rule for such units speaks of another cap.
 
     Example
     -------
@@ -64,8 +76,14 @@ def round_given_history(
     ([2, 3, 4, 5, 6, 7], [1, 1, 2, 2, 2, 2])
     """
     rule, applications = region.rule, region.applications
-    if rule is None or rule.rollover is Rollover.PERMANENT_NUMBER or rule.cap is Cap.CUMULATIVE:
-        raise DesignError("A round given its history needs a declared rule of queue, redraw or class with a fixed cap.")
+    if rule is None:
+        raise DesignError("A round given its history needs a declared rule: without one nobody knows what it could do.")
+    if rule.rollover is Rollover.PERMANENT_NUMBER:
+        raise DesignError(
+            "Where one number is kept for ever, chance places newcomers among those drawn out by the numbers of these, "
+            "and the record holds their places only: rounds cannot be replayed given their history. If applications "
+            "did not react to draws, say so (draw: reacted: false) and the whole path is replayed."
+        )
     waits = applications.in_pool(number) & ((region.cohort == NOT_STARTED) | (region.cohort >= number))
     here = np.flatnonzero(waits)
     priority = np.zeros(applications.n, dtype=np.int64)
@@ -80,10 +98,88 @@ def round_given_history(
     if applications.priority is not None:
         priority = applications.priority * (priority.max() + 1) + priority
     first = np.ones(len(here), dtype=np.int64)
-    alone = Applications(applications.list_size[here], first, applications.region_total, None, priority[here])
+    total = applications.region_total
+    if rule.cap is Cap.CUMULATIVE:
+        rule, total = _with_room_left(region, rule, number, here)
+    alone = Applications(applications.list_size[here], first, total, None, priority[here])
     cohort = np.where(region.cohort[here] == number, 1, 2)
     rule = replace(rule, capped_rounds=1, final_round=FinalRound.OPEN)
     return DrawnRegion(alone, rule, cohort, region.rows[here]), here
+
+
+def _with_room_left(region: DrawnRegion, rule: DrawRule, number: int, here: IntArray) -> tuple[DrawRule, int]:
+    """Return a rule and a total that give one round exactly the room that rounds 1 to `number` have left.
+
+    The room is a whole number of patients over the denominator of the cap's share; the total is a multiple of that
+    number which covers all who wait.
+    """
+    sizes = capped_sizes(region.applications, rule)  # in patients times the denominator
+    started = (region.cohort != NOT_STARTED) & (region.cohort < number)
+    room = number * sizes.cap - int(sizes.size[started].sum())
+    larger = int((sizes.size[here] > min(room, sizes.cap)).sum())
+    if room <= 0 or larger or sizes.oversize[started].any():
+        raise DesignError(
+            f"In round {number} {larger} waiting units are larger than the room left or than one round's cap, or such "
+            "a unit has started before: what happens to it is declared for a cap that does not carry over, so the "
+            "round cannot be replayed given its history."
+        )
+    waiting = int(region.applications.list_size[here].sum())
+    times = -(-waiting // room)
+    parts = rule.share.denominator * times
+    if parts > 10_000:
+        raise DesignError(
+            f"In round {number} the room left is 1 part in {parts} of what would be a regional total; shares of a cap "
+            "are read to 1 in 10,000."
+        )
+    return replace(rule, cap=Cap.QUARTER, cap_share=1 / parts), room * times
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoundChances:
+    """Chance of each applicant to win each round given all that happened before it.
+
+    Parameters
+    ----------
+    probability : (n, R + 2) columns 1…R the capped rounds, NaN for those who did not wait in a round and where a round
+        cannot be replayed; columns 0 and R + 1 are NaN: what follows later depends on how applications react.
+    """
+
+    probability: FloatArray
+
+    def compares(self, cohort: int, after: int) -> BoolArray:
+        """Tell who (n,) could have won round `cohort` as well as lost it; after it, chance alone compares nobody.
+
+        >>> chances = RoundChances(np.array([[np.nan, 0.25, np.nan], [np.nan, 1.0, np.nan]]))
+        >>> chances.compares(1, 1).tolist(), chances.compares(1, 2).tolist()
+        ([True, False], [False, False])
+        """
+        p = self.probability[:, cohort]
+        return np.asarray((p > 0) & (p < 1) & (after == cohort))
+
+
+def round_chances(
+    region: DrawnRegion, rng: np.random.Generator, orders: Sequence[IntArray] | None = None
+) -> RoundChances:
+    """Return the chances of every round given its history; `orders` are those recorded, needed under queue.
+
+    >>> from datetime import date
+    >>> from mtvp_eval.design.rules import DrawRule, Misfit
+    >>> rule = DrawRule(Rollover.REDRAW, Misfit.SKIP, "regional plan", date(2023, 2, 24), capped_rounds=2)
+    >>> drawn = DrawnRegion(Applications(np.full(8, 100), np.ones(8), 800), rule, np.array([1, 1, 2, 2, 3, 3, 3, 3]),
+    ...     np.arange(8))
+    >>> round_chances(drawn, np.random.default_rng(0)).probability[[0, 7], 1:3].round(3).tolist()
+    [[0.25, nan], [0.25, 0.333]]
+    """
+    rounds = 0 if region.rule is None else region.rule.capped_rounds
+    probability = np.full((region.applications.n, rounds + 2), np.nan)
+    for number in range(1, rounds + 1):
+        try:
+            alone, here = round_given_history(region, number, None if orders is None else orders[number - 1])
+        except DesignError:
+            continue
+        if alone.rule is not None and len(here):
+            probability[here, number] = entry_probabilities(alone.applications, alone.rule, rng).probability[:, 1]
+    return RoundChances(probability)
 
 
 def round_test(

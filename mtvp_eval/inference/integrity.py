@@ -18,6 +18,7 @@ from mtvp_eval.design.draw import CohortArray
 from mtvp_eval.design.probabilities import EntryProbabilities
 from mtvp_eval.design.record import round_facts
 from mtvp_eval.errors import DataError
+from mtvp_eval.inference.conditional import RoundChances
 from mtvp_eval.inference.replay import DrawnRegion
 
 
@@ -205,7 +206,7 @@ class IdentificationRow:
 
 
 def identification_table(
-    region: DrawnRegion, chances: EntryProbabilities, last_event_time: int, other_comparisons: int = 0
+    region: DrawnRegion, chances: EntryProbabilities | RoundChances, last_event_time: int, other_comparisons: int = 0
 ) -> tuple[IdentificationRow, ...]:
     """Say, before any outcome is read, what the draw identifies in each block at each event time.
 
@@ -216,6 +217,8 @@ def identification_table(
     Parameters
     ----------
     chances : of the region's applicants (`entry_probabilities`); replayed chances of exactly 0 or 1 compare nobody.
+        Where applications reacted to earlier draws those of single rounds (`round_chances`): the lottery then
+        identifies an effect in the quarter of the start alone.
     last_event_time : largest event time shown, e = 0 being the quarter of entry.
     """
     a, cohort, last = region.applications, region.observed()[0].astype(np.int64), region.last

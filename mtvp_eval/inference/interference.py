@@ -1,4 +1,4 @@
-"""Do waiting practices change when others of their care group start? Exposure replayed with the draw.
+"""Do waiting practices change when others of their group start? Exposure replayed with the draw.
 
 Source: Aronow & Samii (2017), Ann. Appl. Stat. 11, for exposure mappings; Athey, Eckles & Imbens (2018), JASA 113, for
 randomization tests of interference; recentring: Borusyak & Hull (2023), Econometrica 91.
@@ -106,8 +106,8 @@ def exposure_test(
     seen = np.concatenate(shares) if shares else np.zeros(0)
     if not len(seen) or bottom[0] < 1e-12:
         raise EstimationError(
-            f"{len(seen)} waiting practice-rounds have others in their care group, and the share of these that started "
-            "does not vary: interference cannot be probed. Give a grouping in which practices have neighbours."
+            "No waiting practice has others in its group of whom another share started than elsewhere: interference "
+            "cannot be probed. Give a grouping in which practices have neighbours."
         )
     good = bottom > 1e-12
     slope = np.where(good, top / np.where(good, bottom, 1.0), 0.0)

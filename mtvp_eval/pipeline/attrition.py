@@ -120,8 +120,12 @@ def _one(panel: Panel, drawn: LotteryDesign, name: str, level: float) -> tuple[d
 def _leaving(panel: Panel, draw: DrawEvidence, name: str, estimand: Estimand, seed: int) -> float:
     """Return the replay p-value of no difference in leaving between drawn and waiting; NaN where it cannot be tested.
 
+    So it is where applications reacted to earlier draws, since the whole path cannot be replayed then.
+
     Compared is, among units observed in the quarter before the first round, whether they are missing in each cell.
     """
+    if draw.reacted:
+        return np.nan
     y = by_unit(panel, name, draw)
     before = y[:, np.searchsorted(panel.clock, draw.first_round - 1)]
     now = y[:, np.searchsorted(panel.clock, [t for _, t in estimand.cells])]

@@ -28,7 +28,7 @@ from mtvp_eval.design.rules import (
 )
 from mtvp_eval.dictionary.schema import Programme
 from mtvp_eval.errors import DesignError
-from mtvp_eval.inference.conditional import round_given_history
+from mtvp_eval.inference.conditional import RoundChances, round_chances, round_given_history
 from mtvp_eval.inference.integrity import (
     ApplicantRow,
     BalanceTest,
@@ -55,7 +55,8 @@ class DrawEvidence:
     that could have produced the record where the rule is not documented or the record contradicts it. `findings` are
     what contradicts the declaration or the record itself, `notes` what is merely to be known. `balance` is None, with
     the reason in `no_balance`, where it cannot be tested. `orders` are those recorded, None where they are not
-    complete. Where applications `reacted` to earlier draws, only the first round is compared with replays.
+    complete. Where applications `reacted` to earlier draws only the first round is compared with replays, and `chances`
+    are those of each round given its history.
     """
 
     rule: DrawRule
@@ -67,7 +68,7 @@ class DrawEvidence:
     readings: tuple[DrawRule, ...]
     findings: tuple[Finding, ...]
     notes: tuple[Finding, ...]
-    chances: EntryProbabilities
+    chances: EntryProbabilities | RoundChances
     sizes: tuple[CohortSizeRow, ...]
     identification: tuple[IdentificationRow, ...]
     applicants: tuple[ApplicantRow, ...]
@@ -76,11 +77,14 @@ class DrawEvidence:
     orders: tuple[IntArray, ...] | None = None
     reacted: bool = False
 
-    def entry_probability(self, members: IntArray, clock: IntArray) -> FloatArray:
+    def entry_probability(self, members: IntArray, clock: IntArray) -> FloatArray | None:
         """Return (n, T + 1) chances to enter in each period of a clock (T,), of practices (n,) of the history.
 
-        The last column is the chance to enter later, or never; who took no part in the draw has all of it there.
+        The last column is the chance to enter later, or never; who took no part in the draw has all of it there. None
+        where applications reacted to earlier draws: the chances of a whole path are then unknown.
         """
+        if self.reacted:
+            return None
         chance = np.zeros((len(members), len(clock) + 1))
         rows = self.member[members]
         for number in range(1, self.chances.probability.shape[1]):
@@ -139,11 +143,13 @@ def draw_evidence(
     orders = _orders(rounds, history, member, region)
     check = check_record(applications, rule, recorded.cohort, orders)
     rng = np.random.default_rng(seed)
-    chances = entry_probabilities(applications, rule, rng)
+    chances = round_chances(region, rng, orders) if choices.reacted else entry_probabilities(applications, rule, rng)
     others = int((~history.has_applied & history.consent).sum()) if never_applied_compare else 0
     covariates = _covariates(history, practices)
     balance, no_balance = _balance(region, covariates, member, rng, choices.reacted)
     broken, notes = _findings(history, recorded, region, check, chances)
+    if choices.reacted:
+        notes.append(Finding(0, applications.n, "applications or withdrawals reacted to earlier draws, as declared"))
     return DrawEvidence(
         rule, region, history.practice_ids, member, first, check, _readings(rule, check),
         (*check.broken, *broken), (*check.notes, *notes), chances, _sizes(region, rng, choices.reacted),
@@ -254,8 +260,9 @@ def _sizes(region: DrawnRegion, rng: np.random.Generator, reacted: bool) -> tupl
 
 
 def _findings(
-    history: History, recorded: _Recorded, region: DrawnRegion, check: RecordCheck, chances: EntryProbabilities
-) -> tuple[list[Finding], list[Finding]]:
+    history: History, recorded: _Recorded, region: DrawnRegion, check: RecordCheck,
+    chances: EntryProbabilities | RoundChances,
+) -> tuple[list[Finding], list[Finding]]:  # fmt: skip
     """Return what the rounds' table contradicts beside the rule, and what limits the comparisons."""
     broken, notes = [], []
     rule, cohort = region.rule, region.cohort

@@ -1,4 +1,4 @@
-"""Whether waiting practices of a region changed with the share of their care group that had started."""
+"""Whether waiting practices of a region changed with the share of their care group or neighbourhood that started."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ COLUMNS = ("outcome", "slope", "p_value", "mean_share", "share_spread", "practic
 def region_interference(
     linked: Linked,
     draw: RegionDraw,
-    care_group: ObjectArray,
+    grouping: ObjectArray,
     outcomes: Sequence[str],
     seed: int,
     replays: int = 999,
     own_effect: Mapping[str, FloatArray] | None = None,
 ) -> pd.DataFrame:
-    """Return one row an outcome: the change of waiting practices per share of their care group that started, and its p.
+    """Return one row an outcome: the change of waiting practices per share of their group that started, and its p.
 
-    Columns: `COLUMNS`; `note` says why an outcome could not be probed. `care_group` (N,) of every practice of the
-    region; a practice without one has no neighbours. `own_effect` holds effects of an outcome by quarters since the
-    start (E,), the last one for later quarters; they are taken out of those that started, who wait in other replays.
+    Columns: `COLUMNS`; `note` says why an outcome could not be probed. `grouping` (N,) the care group or neighbourhood
+    of every practice of the region; a practice without one has no neighbours. `own_effect` holds effects of an outcome
+    by quarters since the start (E,), the last one for later quarters; they are taken out of those that started, who
+    wait in other replays.
     `inference.interference.NOT_MEASURED` goes beside the table.
     """
     import pandas as pd
@@ -42,7 +43,7 @@ def region_interference(
     story, panel = linked.history, linked.panel
     inside = np.flatnonzero(draw.unit[linked.rows] >= 0)
     rows = linked.rows[inside]
-    names = np.where(missing(care_group[rows]), story.practice_ids[rows], care_group[rows]).astype(str)
+    names = np.where(missing(grouping[rows]), story.practice_ids[rows], grouping[rows]).astype(str)
     _, group = np.unique(names, return_inverse=True)
     last = draw.rule.capped_rounds
     drawn = np.where(story.drawn[rows] == NEVER, last + 1, story.drawn[rows] - draw.first_round + 1)

@@ -29,6 +29,7 @@ KINDS = {
     "cohorts of one unit": "one_unit",
     "units whose chance": "rare",
     "applied after the last round": "late",
+    "applications or withdrawals reacted": "reacted",
 }
 """How the sentence of a finding begins -> the name by which a report finds the words in its own language."""
 

@@ -13,6 +13,7 @@ from mtvp_eval.data.extracts import Extracts
 from mtvp_eval.data.link import Linked
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.lottery import LotteryDesign
+from mtvp_eval.dictionary.constraints import missing
 from mtvp_eval.dictionary.schema import Programme
 from mtvp_eval.errors import DesignError
 from mtvp_eval.pipeline.attrition import region_bounds
@@ -67,14 +68,17 @@ def _interference(
 ) -> pd.DataFrame:
     import pandas as pd
 
+    grouping = config.estimation.exposure_group
+    own = {name: _by_event_time(effects, name) for name in outcomes}
     try:
         draw = replayable_draw(linked, programme, config)
+        groups = extracts.tables["practices"].columns.get(grouping)
+        if groups is None or missing(groups).all():
+            raise DesignError(f"The extract of practices has no {grouping}, by which the question groups them.")
+        frame = region_interference(linked, draw, groups, outcomes, config.estimation.seed, own_effect=own)
     except DesignError as error:
-        rows = [{"outcome": name, "note": str(error)} for name in outcomes]
-        return pd.DataFrame(rows, columns=list(COLUMNS))
-    groups = extracts.tables["practices"].columns["care_group"]
-    own = {name: _by_event_time(effects, name) for name in outcomes}
-    return region_interference(linked, draw, groups, outcomes, config.estimation.seed, own_effect=own)
+        frame = pd.DataFrame([{"outcome": name, "note": str(error)} for name in outcomes], columns=list(COLUMNS))
+    return frame.assign(grouping=grouping)
 
 
 def _by_event_time(effects: pd.DataFrame, name: str) -> FloatArray:

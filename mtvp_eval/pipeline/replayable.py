@@ -5,6 +5,7 @@ from __future__ import annotations
 from mtvp_eval.config import EvaluationConfig
 from mtvp_eval.data.link import Linked
 from mtvp_eval.dictionary.schema import Programme
+from mtvp_eval.errors import DesignError
 from mtvp_eval.pipeline.draw import declared_rule
 from mtvp_eval.planning.region_draw import RegionDraw, first_round, region_draw
 
@@ -15,7 +16,12 @@ def replayable_draw(linked: Linked, programme: Programme, config: EvaluationConf
     Raises
     ------
     DesignError
-        If nobody applied for a capped round, or the rule does not cover the applications.
+        If nobody applied for a capped round, the rule does not cover the applications, or these reacted to draws.
     """
+    if config.draw.reacted:
+        raise DesignError(
+            "Applications or withdrawals reacted to earlier draws (draw: reacted), so in another draw they would have "
+            "been others and the whole draw is not replayed. Rounds are tested one by one in the evaluation."
+        )
     first = first_round(linked.history, programme)
     return region_draw(linked.history, declared_rule(config.draw, programme, first, first + 2), programme)

@@ -117,6 +117,7 @@ def interference(inputs: ReportInputs, language: str) -> list[str]:
     slope = number(float(row["slope"]), language, decimals(inputs)[info.id], signed=True)
     words = {
         "outcome": info.title[language], "unit": info.unit[language], "slope": slope,
+        "group": term("exposure_group", str(row["grouping"]), language),
         "p": number(float(row["p_value"]), language, 3), "share": number(100 * float(row["mean_share"]), language),
     }  # fmt: skip
     return [*said, _say("interference_slope", language, **words)]

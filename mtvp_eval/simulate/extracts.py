@@ -52,6 +52,7 @@ def _practices(settings: RegionSettings, population: Population) -> dict[str, An
         "opslag_share": np.round(1 / (1 + np.exp(3.5 - 1.2 * deprivation)), 3),
         "urbanicity": np.clip(np.round(3 - deprivation), 1, 5),
         "care_group": np.array([("north", "south", "west")[i % 3] for i in range(n)], dtype=object),
+        "neighbourhood": np.array([f"wijk {1 + i // 4}" for i in range(n)], dtype=object),
         "assignment_unit": _repeat(None, n),
         "kb_status": population.earlier_contract,
         "monitoring_consent": population.consent.astype(float),

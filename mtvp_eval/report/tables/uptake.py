@@ -10,7 +10,7 @@ import numpy as np
 from mtvp_eval.arrays import BoolArray, FloatArray
 from mtvp_eval.report.disclosure import withhold
 from mtvp_eval.report.inputs import ReportInputs
-from mtvp_eval.report.labels import term
+from mtvp_eval.report.labels import term, text
 from mtvp_eval.report.small_groups import shown_effects
 from mtvp_eval.report.table import Column, ReportTable
 from mtvp_eval.report.tables.effects import decimals
@@ -150,7 +150,7 @@ def bounds(inputs: ReportInputs, language: str) -> ReportTable:
 
 
 def interference(inputs: ReportInputs, language: str) -> ReportTable:
-    """Return how waiting practices changed with the share of their care group that had won."""
+    """Return how waiting practices changed with the share of their care group or neighbourhood that had won."""
     frame = _with_words(inputs, "interference", language, ("slope", "p_value", "mean_share", "share_spread"))
     columns = (
         column("title", language, label="outcome"),
@@ -164,7 +164,9 @@ def interference(inputs: ReportInputs, language: str) -> ReportTable:
         column("share_spread", language, "number", decimals=2),
         column("note", language),
     )  # fmt: skip
-    return _of_outcomes("interference", frame, columns, ("outcome",), inputs, language)
+    group = term("exposure_group", str(frame["grouping"].iloc[0]), language) if len(frame) else ""
+    note = text("table.interference.note", language, group=group)
+    return _of_outcomes("interference", frame, columns, ("outcome",), inputs, language, note)
 
 
 def _with_words(inputs: ReportInputs, name: str, language: str, numbers: tuple[str, ...]) -> pd.DataFrame:
@@ -182,7 +184,7 @@ def _with_words(inputs: ReportInputs, name: str, language: str, numbers: tuple[s
 
 def _of_outcomes(
     id_: str, frame: pd.DataFrame, columns: tuple[Column, ...], key: tuple[str, ...], inputs: ReportInputs,
-    language: str,
+    language: str, note: str | None = None,
 ) -> ReportTable:  # fmt: skip
     """Return the table; an outcome whose average effect stays back stays back here too."""
     effects = shown_effects(inputs)
@@ -191,7 +193,7 @@ def _of_outcomes(
     hidden = frame["outcome"].astype(str).isin(gone).to_numpy(np.bool_)
     if not any(str(note).strip() for note in frame["note"]):
         columns = tuple(c for c in columns if c.name != "note")
-    return table(id_, frame, columns, key, language, hidden, ("title", "unit_text"))
+    return table(id_, frame, columns, key, language, hidden, ("title", "unit_text"), note)
 
 
 TABLES: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {

@@ -12,9 +12,17 @@ from scipy.stats import combine_pvalues
 
 from mtvp_eval.arrays import FloatArray
 from mtvp_eval.design.draw import cohorts_from_tickets
+from mtvp_eval.design.probabilities import exact_probabilities
 from mtvp_eval.design.rules import Applications, Cap, DrawRule, Misfit, Rollover
 from mtvp_eval.errors import DesignError, NotIdentifiedError
-from mtvp_eval.inference.conditional import RoundTest, fisher, round_given_history, round_test, stouffer
+from mtvp_eval.inference.conditional import (
+    RoundTest,
+    fisher,
+    round_chances,
+    round_given_history,
+    round_test,
+    stouffer,
+)
 from mtvp_eval.inference.replay import DrawnRegion
 
 REDRAW = DrawRule(Rollover.REDRAW, Misfit.SKIP, "test", date(2023, 2, 24), capped_rounds=2)
@@ -37,9 +45,62 @@ def test_a_round_given_its_history_leaves_only_newcomers_random_in_a_queue() -> 
     assert len(np.unique(round_given_history(redraw, 2)[0].applications.block)) == 1
     with pytest.raises(DesignError, match="recorded order"):
         round_given_history(drawn, 2)
-    carried = DrawRule(Rollover.QUEUE, Misfit.SKIP, "x", date(2023, 1, 1), cap=Cap.CUMULATIVE)
-    with pytest.raises(DesignError, match="fixed cap"):
-        round_given_history(DrawnRegion(applications, carried, cohort, np.arange(16)), 1)
+    kept = DrawRule(Rollover.PERMANENT_NUMBER, Misfit.SKIP, "x", date(2023, 1, 1))
+    with pytest.raises(DesignError, match="places only"):
+        round_given_history(DrawnRegion(applications, kept, cohort, np.arange(16)), 1)
+    with pytest.raises(DesignError, match="without one"):
+        round_given_history(DrawnRegion(applications, None, cohort, np.arange(16)), 1)
+
+
+@pytest.mark.parametrize("misfit", [Misfit.SKIP, Misfit.CLOSE])
+@pytest.mark.parametrize("cap", [Cap.QUARTER, Cap.CUMULATIVE])
+def test_a_round_given_its_history_has_the_law_of_the_whole_draw_given_that_history(cap: Cap, misfit: Misfit) -> None:
+    """Redraw: all pairs of orders of 4 first applicants and of 5 in round 2, kept by who started in round 1."""
+    size, applied = np.array([7, 5, 4, 3, 6]), np.array([1, 1, 1, 1, 2])
+    rule = DrawRule(Rollover.REDRAW, misfit, "x", date(2023, 1, 1), capped_rounds=2, cap_share=0.25, cap=cap)
+    applications = Applications(size, applied, 39)  # a cap of 9.75: up to 6.75 carried over after a refusal
+    orders = np.array(list(permutations(range(5))))
+    first, second = (np.ravel(m) for m in np.meshgrid(np.arange(120), np.arange(120)))
+    cohorts = cohorts_from_tickets(applications, rule, np.stack([orders[first], orders[second]]))
+    histories = np.unique(cohorts == 1, axis=0)
+    assert len(histories) > 3
+    for started in histories:
+        path = cohorts[((cohorts == 1) == started).all(axis=1)]
+        drawn = DrawnRegion(applications, rule, path[0].astype(np.int64), np.arange(5))
+        alone, here = round_given_history(drawn, 2)
+        chance = exact_probabilities(alone.applications, alone.rule).probability[:, 1]  # type: ignore[arg-type]
+        assert chance == pytest.approx((path[:, here] == 2).mean(axis=0), abs=1e-12)  # sums of exact shares
+        chances = round_chances(drawn, np.random.default_rng(0))
+        assert chances.probability[here, 2] == pytest.approx(chance, abs=1e-12)
+        assert chances.compares(2, 2)[here].tolist() == ((chance > 0) & (chance < 1)).tolist()
+        assert not chances.compares(1, 2).any()
+
+
+def test_a_queue_whose_room_carries_over_keeps_its_law_given_the_order_of_those_drawn_out() -> None:
+    size, applied = np.array([7, 5, 4, 3, 6, 2]), np.array([1, 1, 1, 1, 2, 2])
+    rule = DrawRule(Rollover.QUEUE, Misfit.CLOSE, "x", date(2023, 1, 1), capped_rounds=2, cap=Cap.CUMULATIVE)
+    applications = Applications(size, applied, 39)
+    tickets = np.array(list(permutations(range(6))))
+    cohorts = cohorts_from_tickets(applications, rule, tickets[None])
+    standing = np.argsort(tickets[:, :4], axis=1)  # the order of the first applicants: all that history holds
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]):
+        path = cohorts[(standing == order).all(axis=1)]
+        drawn = DrawnRegion(applications, rule, path[0].astype(np.int64), np.arange(6))
+        alone, here = round_given_history(drawn, 2, np.array([*order, 4, 5]))
+        chance = exact_probabilities(alone.applications, alone.rule).probability[:, 1]  # type: ignore[arg-type]
+        assert chance == pytest.approx((path[:, here] == 2).mean(axis=0), abs=1e-12)
+
+
+def test_a_carried_cap_is_refused_where_a_unit_exceeds_the_room_left() -> None:
+    rule = DrawRule(
+        Rollover.REDRAW, Misfit.ADMIT, "x", date(2023, 1, 1), capped_rounds=2, cap=Cap.CUMULATIVE, oversize=None
+    )
+    applications = Applications(np.array([9, 9, 9, 2, 2]), np.ones(5), 40)  # 18 of 20 start at once, so 2 are left
+    drawn = DrawnRegion(applications, rule, np.array([1, 1, 3, 2, 3]), np.arange(5))
+    with pytest.raises(DesignError, match="1 waiting units are larger than the room left"):
+        round_given_history(drawn, 2)
+    with pytest.raises(DesignError, match="larger than the room left"):  # nothing is left
+        round_given_history(replace(drawn, cohort=np.array([1, 1, 3, 1, 3])), 2)
 
 
 def one(p: float, units: int = 20, sign: int = 1) -> RoundTest:

@@ -1,7 +1,7 @@
 """Replay tests of a simulated region: against a replay written out, and as they reach the report."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,6 @@ import pytest
 
 from mtvp_eval.design.draw import draw_cohorts
 from mtvp_eval.pipeline.evaluate import Evaluation, run_evaluation
-from mtvp_eval.pipeline.regions import simulate
 from mtvp_eval.pipeline.replay_tests import COLUMNS, REPLAYS
 from mtvp_eval.pipeline.reporting import report_inputs
 from mtvp_eval.report.catalogue import report_table
@@ -17,17 +16,12 @@ from mtvp_eval.report.tables.lottery import TABLES
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    patch = pytest.MonkeyPatch()
-    folder = tmp_path_factory.mktemp("project")
-    patch.setenv("MTVP_PROJECT", str(folder))
-    simulate("small", None)
-    yield folder
-    patch.undo()
+def question(simulated: Callable[[str], Path]) -> Path:
+    return simulated("small")
 
 
 @pytest.fixture(scope="module")
-def evaluation(project: Path) -> Evaluation:
+def evaluation(question: Path) -> Evaluation:
     return run_evaluation("small")
 
 
@@ -122,8 +116,7 @@ def test_tables_of_the_draw_are_made_and_hold_back_small_groups(evaluation: Eval
 
 
 @pytest.mark.parametrize("weighting", ["practice", "patient"])
-def test_the_default_can_be_the_headline(project: Path, weighting: str) -> None:
-    question = project / "reports" / "small" / "evaluation.yaml"
+def test_the_default_can_be_the_headline(question: Path, weighting: str) -> None:
     before = question.read_text(encoding="utf-8")
     asked = re.sub(r"estimator: \w+", "estimator: lottery_default", before)
     asked = re.sub(r"sensitivity: \[.*\]", "sensitivity: [lottery, lottery_weighted, lottery_efficient]", asked)

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from mtvp_eval.errors import NotIdentifiedError
+from mtvp_eval.errors import DesignError, NotIdentifiedError
+from mtvp_eval.estimators.registry import Choices, refusals
 from mtvp_eval.inference.conditional import fisher, round_test, stouffer
 from mtvp_eval.pipeline.draw_numbers import by_unit, compared, fixed_shares
 from mtvp_eval.pipeline.evaluate import Evaluation, run_evaluation
-from mtvp_eval.pipeline.regions import simulate
+from mtvp_eval.pipeline.power import power_inputs
 from mtvp_eval.pipeline.reporting import report_inputs
 from mtvp_eval.pipeline.round_tests import COLUMNS, REPLAYS
 from mtvp_eval.report.catalogue import report_table
 
 
 @pytest.fixture(scope="module")
-def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluation]:
-    patch = pytest.MonkeyPatch()
-    folder = tmp_path_factory.mktemp("project")
-    patch.setenv("MTVP_PROJECT", str(folder))
-    simulate("example", None)
-    question = folder / "reports" / "example" / "evaluation.yaml"
+def evaluation(simulated: Callable[[str], Path]) -> Evaluation:
+    question = simulated("example")
     settings = yaml.safe_load(question.read_text(encoding="utf-8"))
     settings["draw"]["reacted"] = True
+    settings["estimation"]["sensitivity"] = ["lottery_weighted"]
     question.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    yield run_evaluation("example")
-    patch.undo()
+    return run_evaluation("example")
 
 
 def test_the_whole_path_is_not_replayed_and_every_round_by_chance_is_tested(evaluation: Evaluation) -> None:
@@ -88,3 +86,34 @@ def test_the_report_shows_them_in_place_of_the_joint_tests(evaluation: Evaluatio
     assert "term." not in repr(made)
     rounds = report_table("draw_rounds", inputs, language)
     assert rounds is not None
+
+
+def test_what_rests_on_the_whole_path_is_refused_with_the_reason(evaluation: Evaluation) -> None:
+    assert evaluation.drawn.entry_probability is None
+    assert any("reacted" in reason for reason in refusals("lottery_weighted", evaluation.drawn, (), Choices()))
+    beside = evaluation.effects.robustness
+    assert beside.loc[beside["method"] == "lottery_weighted", "estimate"].isna().all()
+    with pytest.raises(DesignError, match="reacted to earlier draws"):
+        power_inputs("example")
+
+
+def test_the_draw_identifies_effects_in_the_quarter_of_the_start_alone(evaluation: Evaluation) -> None:
+    assert evaluation.draw is not None
+    by_lottery = {row.event_time for row in evaluation.draw.identification if row.identified_by == "lottery"}
+    assert by_lottery == {0}
+    first = [row for row in evaluation.draw.identification if row.applied_round == 1]
+    assert {str(row.identified_by) for row in first if row.event_time > 0} <= {"parallel trends", "not identified"}
+
+
+@pytest.mark.parametrize(("language", "word"), [("nl", "reageerden"), ("en", "reacted")])
+def test_the_record_says_that_applications_reacted(evaluation: Evaluation, language: str, word: str) -> None:
+    made = report_table("draw_record", report_inputs(evaluation), language)
+    assert made is not None
+    assert word in repr(made)
+
+
+@pytest.mark.parametrize(("language", "word"), [("nl", "reageerden"), ("en", "(declared)")])
+def test_the_probe_of_interference_says_why_it_is_refused(evaluation: Evaluation, language: str, word: str) -> None:
+    made = report_table("interference", report_inputs(evaluation), language)
+    assert made is not None
+    assert word in repr(made)

@@ -44,6 +44,7 @@ def frames(shape="interval", left=0, p_left=np.nan, **more):
             "mean_share": [0.44],
             "share_spread": [0.2],
             "note": [""],
+            "grouping": ["care_group"],
         }
     )
     made = {
@@ -160,3 +161,11 @@ def test_a_region_without_a_recorded_round_has_a_line_and_no_table(language):
     assert len(shown.sentences("announcement").lines) == 1
     assert "[uptake_counts]" not in repr(shown.table("uptake_counts"))
     assert np.isnan(shown.table("announcement").frame["estimate"].iloc[0])
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "its neighbourhood"), ("nl", "haar wijk")])
+def test_the_probe_names_the_group_by_which_it_was_declared(language, words):
+    probe = frames()["interference"].assign(grouping="neighbourhood")
+    made = page(language, interference=probe)
+    assert words in " ".join(made.sentences("interference").lines)
+    assert words in made.table("interference").note
