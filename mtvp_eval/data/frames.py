@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray, IntArray, ObjectArray
+from mtvp_eval.arrays import FloatArray, IntArray, ObjectArray, as_labels
 from mtvp_eval.clock import NEVER, period_label
 from mtvp_eval.data.layout import Layout, read_layout
 from mtvp_eval.data.panel import LineageRow, Panel
@@ -81,7 +81,7 @@ def panel_from_frame(
     if groups is not None:
         _refuse_changes(frame[cluster].factorize()[0], layout, str(cluster), "A unit lies in one cluster.")
     panel = Panel(
-        unit_ids=np.asarray(layout.ids, dtype=object),
+        unit_ids=as_labels(layout.ids),
         periods=tuple(str(t) if axis == "number" else period_label(int(t)) for t in clock),
         clock=clock,
         outcomes={name: layout.grid(values[name]) for name in names},
@@ -101,9 +101,9 @@ def _with_known_baseline(panel: Panel, absent: int, moved: dict[str, int]) -> Pa
     said = [f"{int((panel.entry > panel.clock[-1]).sum())} of {panel.n_units} units read as not enrolled"]
     if absent:
         said.append(f"{absent} of {panel.n_units * panel.n_periods} unit-periods have no row")
-    missing = {name: int(np.isnan(y).sum()) for name, y in panel.outcomes.items() if np.isnan(y).any()}
-    if missing:
-        said.append("missing values: " + ", ".join(f"{name} {count}" for name, count in missing.items()))
+    missing = {name: np.count_nonzero(np.isnan(y)) for name, y in panel.outcomes.items()}
+    if any(missing.values()):
+        said.append("missing values: " + ", ".join(f"{name} {count}" for name, count in missing.items() if count))
     said += [
         f"{name} changes within {count} units, and their first value counts" for name, count in moved.items() if count
     ]
@@ -136,7 +136,9 @@ def _entries(column: pd.Series, layout: Layout, axis: Axis) -> IntArray:
     codes = column.to_numpy()
     if codes.dtype.kind in "if" and not layout.changed(codes).any():
         with suppress(DataError):
-            return read_entries(column.iloc[layout.first], layout.clock, axis)[0]
+            return read_entries(
+                column[:: len(layout.clock)] if layout.places is None else column.iloc[layout.first], layout.clock, axis
+            )[0]
     entry_of_row, _ = read_entries(column, layout.clock, axis)
     rule = "An entry is one date per unit; practices that stop need an end."
     _refuse_changes(entry_of_row, layout, str(column.name), rule)

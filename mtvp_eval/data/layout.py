@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, distinct
 from mtvp_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def read_layout(units: pd.Series, clock_of_row: IntArray, period: str) -> Layout
     unit = np.asarray(codes, dtype=np.int64)
     if T := _in_order(unit, clock_of_row):
         return Layout(ids, clock_of_row[:T].copy(), np.arange(0, len(unit), T), None)
-    clock, column = _distinct(clock_of_row)
+    clock, column = distinct(clock_of_row)
     cell = unit * len(clock) + column
     counts = np.bincount(cell)
     if (counts > 1).any():
@@ -110,17 +110,6 @@ def _in_order(unit: IntArray, time: IntArray) -> int:
     if not ((own[1:] > own[:-1]).all() and (first[1:] > first[:-1]).all()):
         return 0
     return T if (by_unit == own[:, None]).all() and (by_time == first).all() else 0
-
-
-def _distinct(values: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the distinct values in order, and the place of each value among them; without sorting where few."""
-    low, high = int(values.min()), int(values.max())
-    if high - low > len(values):
-        distinct, place = np.unique(values, return_inverse=True)
-        return distinct, place.astype(np.int64)
-    present = np.zeros(high - low + 1, dtype=np.bool_)
-    present[values - low] = True
-    return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[values - low]
 
 
 def _first_rows(cell: IntArray, n: int, T: int) -> IntArray:

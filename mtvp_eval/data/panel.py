@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, frozen
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, as_labels, frozen, repeats
 from mtvp_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Panel:
         set_ = object.__setattr__
         set_(self, "clock", frozen(clock))
         set_(self, "weight", frozen(weight))
-        set_(self, "cluster", frozen(self.unit_ids if self.cluster is None else np.asarray(self.cluster, dtype=object)))
+        set_(self, "cluster", frozen(self.unit_ids if self.cluster is None else as_labels(self.cluster)))
         set_(self, "outcomes", _read_only(self.outcomes))
         set_(self, "baseline", _read_only(self.baseline))
         for name in ("entry", "ended"):
@@ -172,8 +172,8 @@ def _problems(panel: Panel, clock: IntArray, weight: FloatArray, n: int, T: int)
     problems = []
     if n == 0 or T == 0:
         problems.append(f"it has {n} units and {T} periods")
-    if len(set(panel.unit_ids.tolist())) != n:
-        problems.append(f"{n - len(set(panel.unit_ids.tolist()))} unit identifiers repeat")
+    if repeated := repeats(panel.unit_ids):
+        problems.append(f"{repeated} unit identifiers repeat")
     if clock.shape != (T,) or bool(np.any(np.diff(clock) <= 0)):
         problems.append("the clock must hold one strictly increasing integer a period")
     if weight.shape != (n,) or not bool(np.all(np.isfinite(weight) & (weight > 0))):

@@ -38,7 +38,7 @@ def read_periods(column: pd.Series) -> tuple[IntArray, Axis]:
     >>> read_periods(pd.Series([2003, 2004]))
     (array([2003, 2004]), 'number')
     """
-    missing = int(column.isna().sum())
+    missing = np.count_nonzero(column.isna())
     if missing:
         raise DataError(
             f"{column.name}: {missing} of {len(column)} rows have no period. Fill them in or leave them out."
@@ -136,7 +136,8 @@ def _from_numbers(values: np.ndarray[Any, np.dtype[np.float64]], name: str) -> t
 
 
 def _refuse_codes(numbers: IntArray, name: str) -> IntArray:
-    if _looks_like_code(numbers, 10, 4) or _looks_like_code(numbers, 100, 12):
+    early = len(numbers) > 0 and numbers.min() < 10 * 1900
+    if not early and (_looks_like_code(numbers, 10, 4) or _looks_like_code(numbers, 100, 12)):
         raise DataError(
             f"{name} holds codes such as 20231 (year and quarter) or 202304 (year and month). As numbers they make "
             "time jump at every new year. Write quarters as 2023Q2, or give dates."
@@ -145,8 +146,6 @@ def _refuse_codes(numbers: IntArray, name: str) -> IntArray:
 
 
 def _looks_like_code(numbers: IntArray, factor: int, last: int) -> bool:
-    if len(numbers) and numbers.min() < 1900 * factor:
-        return False
     year, part = np.divmod(numbers, factor)
     valid: BoolArray = (year >= 1900) & (year < 2200) & (part >= 1) & (part <= last)
     return bool(valid.all())

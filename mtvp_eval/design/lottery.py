@@ -22,6 +22,12 @@ class Block:
     mask: BoolArray
     design: StaggeredDesign
 
+    def places(self, cells: Sequence[Cell]) -> list[int]:
+        """Return which of the cells the block identifies: a cohort of its own, with others to compare with."""
+        own = np.isin(np.array([g for g, _ in cells], dtype=np.int64), self.design.cohorts[:-1])
+        compared = self.design.comparisons(cells, BasePeriod.UNIVERSAL).any(axis=1)
+        return [int(j) for j in np.flatnonzero(own & compared)]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LotteryDesign:
@@ -116,12 +122,7 @@ class LotteryDesign:
         """Return (B, C) the treated units (or patients) of each cell a drawn block; 0 where the block shows nothing."""
         table = np.zeros((len(self.drawn), len(cells)))
         for row, b in zip(table, self.drawn, strict=True):
-            own = set(b.design.cohorts[:-1].tolist())
-            here = [
-                j
-                for j, (g, t) in enumerate(cells)
-                if g in own and b.design.comparison_cohorts(g, t, BasePeriod.UNIVERSAL).any()
-            ]
+            here = b.places(cells)
             row[here] = b.design.cell_size([cells[j] for j in here], by_size=by_size)
         return table
 
@@ -155,11 +156,13 @@ class LotteryDesign:
             )
 
     def _drawn_blocks(self) -> Iterator[Block]:
-        whole = self.staggered
-        for label in dict.fromkeys(self.block.tolist()):
-            mask = np.array([other == label for other in self.block.tolist()], dtype=np.bool_)
+        whole, labels = self.staggered, self.block.tolist()
+        place = {label: j for j, label in enumerate(dict.fromkeys(labels))}
+        code = np.array([place[label] for label in labels], dtype=np.int64)
+        for label, j in place.items():
+            mask = code == j
             entry = np.where(self.drawn_entry > whole.clock[-1], whole.clock[-1] + 1, self.drawn_entry)[mask]
-            if self.no_lottery[mask].any() or len(np.unique(entry)) < 2:
+            if self.no_lottery[mask].any() or (entry == entry[0]).all():
                 continue
             design = StaggeredDesign(
                 whole.unit_ids[mask], entry, whole.clock, whole.comparison, whole.anticipation, whole.size[mask]

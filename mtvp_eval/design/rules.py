@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from mtvp_eval.arrays import BoolArray, IntArray, frozen
+from mtvp_eval.arrays import BoolArray, IntArray, distinct, frozen
 from mtvp_eval.errors import DesignError
 
 NOT_STARTED = 0
@@ -201,9 +201,9 @@ class Applications:
 
         Only inside a block are the chances of entry comparable: units that applied later could not start earlier.
         """
-        priority = self.priority if self.priority is not None else np.zeros(self.n, dtype=np.int64)
-        pairs = np.stack([self.applied_round, priority], axis=1)
-        return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+        if self.priority is None:
+            return distinct(self.applied_round)[1]
+        return distinct(self.applied_round * (int(self.priority.max()) + 1) + self.priority)[1]
 
     def in_pool(self, number: int) -> BoolArray:
         """Tell who has applied and not withdrawn by round `number` (n,), started or not."""

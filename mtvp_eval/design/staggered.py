@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, frozen
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, as_labels, distinct, frozen, repeats
 from mtvp_eval.clock import NEVER
 from mtvp_eval.errors import DesignError
 
@@ -124,9 +124,11 @@ class StaggeredDesign:
         size = np.asarray(self.size, dtype=np.float64)
         if size.shape == (0,):
             size = np.ones(len(self.unit_ids))
-        _refuse(self.unit_ids, entry, clock, size, self.anticipation)
-        entry = np.where(entry > clock[-1], NEVER, entry)
-        cohorts, index, count = np.unique(entry, return_inverse=True, return_counts=True)
+        unit_ids = as_labels(self.unit_ids)
+        _refuse(unit_ids, entry, clock, size, self.anticipation)
+        later = int(clock[-1]) + 1
+        cohorts, index = distinct(np.minimum(entry, later))
+        cohorts[cohorts == later] = NEVER
         if not len(cohorts):
             raise DesignError(
                 f"All {self.always_enrolled} units are enrolled from the first period on, so nobody is seen before "
@@ -139,13 +141,13 @@ class StaggeredDesign:
             )
         for name, value in (
             ("comparison", Comparison(self.comparison)),
-            ("unit_ids", frozen(np.asarray(self.unit_ids, dtype=object))),
-            ("entry", frozen(entry)),
+            ("unit_ids", frozen(unit_ids)),
+            ("entry", frozen(cohorts[index])),
             ("clock", frozen(clock)),
             ("size", frozen(size)),
             ("cohorts", frozen(cohorts)),
-            ("cohort_index", frozen(index.astype(np.int64))),
-            ("cohort_size", frozen(count.astype(np.int64))),
+            ("cohort_index", frozen(index)),
+            ("cohort_size", frozen(np.bincount(index))),
             ("cohort_patients", frozen(np.bincount(index, weights=size))),
         ):
             object.__setattr__(self, name, value)
@@ -211,6 +213,9 @@ class StaggeredDesign:
     def base_places(self, cells: Sequence[Cell], base: BasePeriod = BasePeriod.VARYING) -> IntArray:
         """Return (C,) the column of each cell's base period; -1 where the window holds none."""
         cohort, period = np.array(cells, dtype=np.int64).reshape(-1, 2).T
+        return self._base_places(cohort, period, base)
+
+    def _base_places(self, cohort: IntArray, period: IntArray, base: BasePeriod) -> IntArray:
         start = np.searchsorted(self.clock + self.anticipation, cohort) - 1
         if BasePeriod(base) == BasePeriod.VARYING:
             lead = period < cohort - self.anticipation
@@ -219,13 +224,15 @@ class StaggeredDesign:
 
     def comparisons(self, cells: Sequence[Cell], base: BasePeriod = BasePeriod.VARYING) -> BoolArray:
         """Return (C, G) what ``comparison_cohorts`` says of each cell."""
-        cohort, period = np.array(cells, dtype=np.int64).reshape(-1, 2).T[:, :, None]
-        start = self.base_places(cells, base)[:, None]
-        possible = (start >= 0) & self.usable[np.searchsorted(self.clock, period)]
+        cohort, period = np.array(cells, dtype=np.int64).reshape(-1, 2).T
+        return self._comparisons(cohort, period, self._base_places(cohort, period, base))
+
+    def _comparisons(self, cohort: IntArray, period: IntArray, start: IntArray) -> BoolArray:
+        possible = ((start >= 0) & self.usable[np.searchsorted(self.clock, period)])[:, None]
         if self.comparison == Comparison.NEVER_ENROLLED:
             return np.asarray(possible & (self.cohorts == self.control_only), dtype=np.bool_)
-        untouched = self.cohorts > np.maximum(period, self.clock[start]) + self.anticipation
-        return np.asarray(possible & untouched & (self.cohorts != cohort), dtype=np.bool_)
+        untouched = self.cohorts > (np.maximum(period, self.clock[start]) + self.anticipation)[:, None]
+        return np.asarray(possible & untouched & (self.cohorts != cohort[:, None]), dtype=np.bool_)
 
     def comparison_units(self, cohort: int, period: int, base: BasePeriod = BasePeriod.VARYING) -> BoolArray:
         """Return (n,) which units compare with a cohort in a period."""
@@ -233,10 +240,12 @@ class StaggeredDesign:
 
     def identified_cells(self, base: BasePeriod = BasePeriod.VARYING) -> tuple[Cell, ...]:
         """Return the cells (cohort, period) with a base period and a comparison, in order; never the base itself."""
-        cells = [(g, t) for g in self.cohorts[:-1].tolist() for t in self.clock.tolist()]
+        cohort = np.repeat(self.cohorts[:-1], len(self.clock))
         place = np.tile(np.arange(len(self.clock)), len(self.cohorts) - 1)
-        found = (self.base_places(cells, base) != place) & self.comparisons(cells, base).any(axis=1)
-        return tuple(cells[k] for k in np.flatnonzero(found))
+        period = self.clock[place]
+        start = self._base_places(cohort, period, base)
+        found = (start != place) & self._comparisons(cohort, period, start).any(axis=1)
+        return tuple(zip(cohort[found].tolist(), period[found].tolist(), strict=True))
 
     def post_cells(self) -> tuple[Cell, ...]:
         """Return the identified cells at or after entry."""
@@ -249,8 +258,12 @@ class StaggeredDesign:
 
     def restrict(self, keep: BoolArray) -> StaggeredDesign:
         """Return the design of the kept units."""
+        return self.take(np.flatnonzero(keep))
+
+    def take(self, rows: IntArray) -> StaggeredDesign:
+        """Return the design of the units at the given places, in that order."""
         return StaggeredDesign(
-            self.unit_ids[keep], self.entry[keep], self.clock, self.comparison, self.anticipation, self.size[keep],
+            self.unit_ids[rows], self.entry[rows], self.clock, self.comparison, self.anticipation, self.size[rows],
             self.always_enrolled,
         )  # fmt: skip
 
@@ -269,33 +282,6 @@ class StaggeredDesign:
         if (rows < 0).any():
             raise DesignError(f"{int((rows < 0).sum())} of the design's {self.n_units} units are not in the panel.")
         return rows
-
-    def share_pull(
-        self,
-        cells: tuple[Cell, ...],
-        weights: FloatArray,
-        share_group: IntArray,
-        estimate: FloatArray,
-        *,
-        by_size: bool,
-    ) -> FloatArray:
-        r"""Return (G,) what estimated cohort shares add to the influence of a mean of cells: per unit, or per patient.
-
-        .. math:: \psi_i = \frac{w_i}{p_{G_i}} \sum_{c: g(c)=G_i} a_c (ATT_c - \bar{ATT}_{s(c)}),
-                  \quad p_g = \overline{w 1\{G=g\}}
-
-        ``weights`` a (C,) are proportional to the shares within each label s of ``share_group`` (C,); the mean within a
-        label is subtracted. ``estimate`` (C,) holds the cells' effects. ``by_size`` counts patients, not practices: the
-        value is then still to be multiplied by w, a unit's size.
-        Source: Callaway & Sant'Anna (2021), section 4.2; their terms in -p_g cancel, since the gaps sum to zero.
-        """
-        gap = np.zeros(len(cells))
-        for label in np.unique(share_group):
-            here = (share_group == label) & (weights != 0)
-            if here.any():
-                gap[here] = weights[here] * (estimate[here] - np.average(estimate[here], weights=weights[here]))
-        by_cohort = np.bincount(np.searchsorted(self.cohorts, [g for g, _ in cells]), gap, len(self.cohorts))
-        return self.n_units * by_cohort / (self.cohort_patients if by_size else self.cohort_size)
 
     def estimability(self) -> tuple[EstimabilityRow, ...]:
         """Return, for every cohort and period, how many units and patients compare and what identifies the effect."""
@@ -324,8 +310,7 @@ def _refuse(unit_ids: ObjectArray, entry: IntArray, clock: IntArray, size: Float
         problems.append(f"{n} units, but entries of shape {entry.shape} and sizes of shape {size.shape}")
     elif not bool(np.all(np.isfinite(size) & (size > 0))):
         problems.append("sizes must be finite and positive")
-    repeated = n - len(set(unit_ids.tolist()))
-    if repeated:
+    if repeated := repeats(unit_ids):
         problems.append(f"{repeated} unit identifiers repeat")
     if anticipation < 0:
         problems.append(f"anticipation is {anticipation} periods; it cannot be negative")

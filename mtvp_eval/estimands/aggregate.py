@@ -110,11 +110,11 @@ def event_study(
         cells = [(g, t) for g, t in cells if last - g >= balanced and shortest <= t - g <= balanced]
     if not cells:
         raise NotIdentifiedError(_nothing("event_study"))
-    at: dict[int, list[Cell]] = {}
-    for g, t in cells:
-        at.setdefault(t - g, []).append((g, t))
+    at: dict[int, list[tuple[Cell, float]]] = {}
+    for cell, size in zip(cells, _size(design, weighting, cells).tolist(), strict=True):
+        at.setdefault(cell[1] - cell[0], []).append((cell, size))
     return tuple(
-        share_mean(design, "event_study", weighting, at[e], f"mean at event time {e}", event_time=e) for e in sorted(at)
+        _share_mean("event_study", weighting, at[e], f"mean at event time {e}", event_time=e) for e in sorted(at)
     )
 
 
@@ -224,11 +224,25 @@ def share_mean(
     """
     if not cells:
         raise NotIdentifiedError(_nothing(name))
-    size = _size(design, weighting, cells)
-    weights = tuple((size / size.sum()).tolist())
+    sized = list(zip(cells, _size(design, weighting, cells).tolist(), strict=True))
+    return _share_mean(name, weighting, sized, description, cohort=cohort, period=period, event_time=event_time)
+
+
+def _share_mean(
+    name: str,
+    weighting: Weighting,
+    sized: Sequence[tuple[Cell, float]],
+    description: str,
+    *,
+    cohort: int | None = None,
+    period: int | None = None,
+    event_time: int | None = None,
+) -> Estimand:
+    """Return the mean over cells weighted by the sizes that stand beside them."""
+    total = sum(size for _, size in sized)
     return Estimand(
-        name, weighting, tuple(cells), weights, description,
-        cohort=cohort, period=period, event_time=event_time, share_group=(0,) * len(cells),
+        name, weighting, tuple(cell for cell, _ in sized), tuple(size / total for _, size in sized), description,
+        cohort=cohort, period=period, event_time=event_time, share_group=(0,) * len(sized),
     )  # fmt: skip
 
 

@@ -82,8 +82,10 @@ def cell_weights(
     [[0.0, 1.0]]
     """
     place = {cell: k for k, cell in enumerate(cells)}
-    weights = np.zeros((len(estimands), len(cells)))
-    for row, e in zip(weights, estimands, strict=True):
+    row: list[int] = []
+    column: list[int] = []
+    weight: list[float] = []
+    for j, e in enumerate(estimands):
         known = place if e.weighting in weightings else {}
         lacking = sum(cell not in known for cell in e.cells)
         if lacking:
@@ -91,28 +93,46 @@ def cell_weights(
                 f"Estimand {e.name} ({e.weighting}) needs {lacking} cells of {outcome} that were "
                 "not estimated; estimate them, or declare the estimand on the identified cells."
             )
-        np.add.at(row, [known[cell] for cell in e.cells], e.weights)
+        row += [j] * len(e.cells)
+        column += [known[cell] for cell in e.cells]
+        weight += e.weights
+    weights = np.zeros((len(estimands), len(cells)))
+    np.add.at(weights, (row, column), weight)
     return weights
 
 
 def share_influence(design: StaggeredDesign, effect: dict[Cell, float], estimands: Sequence[Estimand]) -> FloatArray:
-    """Return (n, J) what estimated cohort shares add to the influence of ``estimands``, given each cell's ``effect``.
+    r"""Return (n, J) what estimated cohort shares add to the influence of ``estimands``, given each cell's ``effect``.
 
-    Source: Callaway & Sant'Anna (2021), theorem 4.
+    .. math:: \psi_i = \frac{w_i}{p_{G_i}} \sum_{c: g(c)=G_i} a_c (ATT_c - \bar{ATT}_{s(c)}),
+              \quad p_g = \overline{w 1\{G=g\}}
+
+    with a the weights of an estimand, proportional to the shares within each label s of its ``share_group``; the mean
+    within a label is subtracted.
+    Source: Callaway & Sant'Anna (2021), section 4.2 and theorem 4; their terms in -p_g cancel, since the gaps sum to
+    zero.
 
     >>> from mtvp_eval.estimands.att import cell_effect
     >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 2, 9]), np.array([1, 2, 3]))
     >>> share_influence(design, {(2, 2): 1.0}, [cell_effect((2, 2), Weighting.PRACTICE)]).ravel().tolist()
     [0.0, 0.0, 0.0]
     """
-    pull = np.zeros((len(design.cohorts), len(estimands)))
+    G, J = len(design.cohorts), len(estimands)
+    shared = [(j, e) for j, e in enumerate(estimands) if e.share_group]
+    column, label, weight, value, cohort = np.array(
+        [
+            (j, s, a, effect[cell], cell[0])
+            for j, e in shared
+            for cell, a, s in zip(e.cells, e.weights, e.share_group, strict=True)
+        ]
+    ).reshape(-1, 5).T  # fmt: skip
+    group = (column * (label.max(initial=0) + 1) + label).astype(np.int64)
+    total = np.bincount(group, weight)
+    mean = np.bincount(group, weight * value) / np.where(total != 0, total, 1.0)
+    place = J * np.searchsorted(design.cohorts, cohort) + column.astype(np.int64)
+    gap = np.bincount(place, weight * (value - mean[group]), G * J).reshape(G, J)
     by_size = np.array([e.weighting == Weighting.PATIENT for e in estimands], dtype=np.bool_)
-    for j, e in enumerate(estimands):
-        if e.share_group:
-            pull[:, j] = design.share_pull(
-                e.cells, np.array(e.weights), np.array(e.share_group), np.array([effect[c] for c in e.cells]),
-                by_size=bool(by_size[j]),
-            )  # fmt: skip
-    per_unit = pull[design.cohort_index]
-    per_unit[:, by_size] *= design.size[:, None]
-    return per_unit
+    per_unit = design.n_units * gap / np.where(by_size, design.cohort_patients[:, None], design.cohort_size[:, None])
+    if not by_size.any():
+        return np.take(per_unit, design.cohort_index, axis=0)
+    return per_unit[design.cohort_index] * np.where(by_size, design.size[:, None], 1.0)

@@ -20,6 +20,7 @@ from mtvp_eval.estimators.cross_sections import section_effect
 from mtvp_eval.estimators.doubly_robust import Adjustment, two_group_effect
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey, passed_on
 from mtvp_eval.estimators.sample import Sample, read_sample
+from mtvp_eval.estimators.saturated import largest_size
 from mtvp_eval.estimators.tidy import period_label
 
 
@@ -117,16 +118,18 @@ def callaway_santanna(
     # Averages are formed at once where every cell uses the same units; else from the cells, whose units differ.
     direct = bool(estimands) and not sections and bool(sample.observed.all() and np.isfinite(sample.varying).all())
     weights = cell_weights(outcome, wanted, {Weighting(weighting)}, estimands) if direct else np.eye(len(wanted))
+    # Units of a cohort next to each other: treated and comparison units are then a few stretches of memory.
+    by_cohort = np.argsort(sample.design.cohort_index, kind="stable")
     if sections:
-        fitted = _fit_sections(sample, wanted, base)
+        fitted = _fit_sections(sample.take(by_cohort), wanted, base)
     else:
-        fitted = _fit_cells(sample, wanted, base, Adjustment(method), weights)
+        fitted = _fit_cells(sample.take(by_cohort), wanted, base, Adjustment(method), weights)
     if fitted.problems:
         raise EstimationError(_explain(fitted.problems, len(wanted), outcome))
-    influence = fitted.influence.T
+    influence = np.empty((len(by_cohort), len(weights)))
+    influence[by_cohort] = fitted.influence.T
     if direct:
-        of_cell = dict(zip(wanted, fitted.effect.tolist(), strict=True))
-        influence = influence + share_influence(sample.design, of_cell, estimands)
+        influence += share_influence(sample.design, dict(zip(wanted, fitted.effect.tolist(), strict=True)), estimands)
     asked = estimands if direct else [cell_effect(cell, Weighting(weighting)) for cell in wanted]
     found = EffectEstimates(
         tuple(EffectKey.of(e, outcome) for e in asked), weights @ fitted.effect, sample.design.unit_ids, influence,
@@ -184,14 +187,14 @@ def _fit_cells(
         method = Adjustment.REG
     out = _Cells(np.full(len(wanted), np.nan), np.zeros((len(weights), n)), [None] * len(wanted), {})
     start: dict[int, FloatArray] = {}
-    largest, complete = np.abs(np.nan_to_num(y)).max(), bool(sample.observed.all())
+    largest, complete = largest_size(y), bool(sample.observed.all())
     for whole in comparison_sets(sample.design, wanted, base):
         cohort = wanted[whole.cells[0]][0]
         for part, X in _with_covariates(sample, whole, complete=complete):
             rows, n_treated = part.rows(), len(part.treated)
             try:
                 _refuse_empty(part)
-                change = np.take(y[part.period] - y[part.base], rows, axis=1)
+                change = part.change(y)
                 two = two_group_effect(change, X[rows], sample.w[rows], n_treated, method, start.get(cohort))
             except EstimationError as error:
                 out.problems.update({wanted[k]: str(error) for k in part.cells})
@@ -199,9 +202,9 @@ def _fit_cells(
             if two.fit is not None:
                 start[cohort] = two.fit.coefficients
             out.effect[part.cells] = two.effect
-            for j in np.flatnonzero(weights[:, part.cells].any(axis=1)):
-                mine = np.flatnonzero(weights[j, part.cells])
-                out.influence[j, rows] += n * weights[j, part.cells[mine]] @ two.influence[mine]
+            own = n * weights[:, part.cells]
+            takes = np.flatnonzero(own.any(axis=1))
+            part.add(own[takes] @ two.influence, out.influence, takes)
             moved = np.maximum(change.max(axis=1), -change.min(axis=1))
             flat = moved <= 1e-14 * largest
             if flat.any():
@@ -225,7 +228,7 @@ def _with_covariates(
             known: BoolArray = np.all(np.isfinite(value), axis=1)
             own = replace(
                 part, treated=part.treated[known[part.treated]], against=part.against[known[part.against]],
-                cells=part.cells[here], period=part.period[here], base=part.base[here],
+                cells=part.cells[here], period=part.period[here], base=part.base[here], stretches=(),
             )  # fmt: skip
             yield own, np.column_stack([sample.X, value])
 

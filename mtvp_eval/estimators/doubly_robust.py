@@ -117,6 +117,9 @@ def gram_inverse(gram: FloatArray) -> FloatArray:
     [[0.25]]
     """
     scale = np.sqrt(np.diag(gram))
-    if not scale.all() or 1 / np.linalg.cond(gram / np.outer(scale, scale)) < 1e-12:
-        raise EstimationError("covariates are collinear among the comparison units")
-    return np.asarray(np.linalg.inv(gram), dtype=np.float64)
+    if scale.all():
+        value, vector = np.linalg.eigh(gram / np.outer(scale, scale))
+        if value[0] >= 1e-12 * value[-1]:
+            half = vector / scale[:, None]
+            return np.asarray((half / value) @ half.T, dtype=np.float64)
+    raise EstimationError("covariates are collinear among the comparison units")

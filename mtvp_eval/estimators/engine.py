@@ -7,6 +7,8 @@ Source: algebra of weighted cohort means; Roth & Sant'Anna (2023), section 3, fo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray, IntArray
@@ -19,7 +21,7 @@ def cohort_means(y: FloatArray, w: FloatArray, cohort: IntArray) -> FloatArray:
     [[2.5, 5.0]]
     """
     members = [np.flatnonzero(cohort == g) for g in range(int(cohort.max()) + 1)]
-    total = np.stack([w[unit] @ y[unit] for unit in members])
+    total = np.stack([w[unit] @ np.take(y, unit, axis=0) for unit in members])
     return np.asarray(total / np.bincount(cohort, w)[:, None], dtype=np.float64)
 
 
@@ -29,8 +31,9 @@ def linearised(y: FloatArray, w: FloatArray, cohort: IntArray, centre: FloatArra
     >>> linearised(np.array([[1.0], [3.0]]), np.array([1.0, 3.0]), np.array([0, 0]), np.array([[2.5]])).tolist()
     [[-0.75], [0.75]]
     """
-    scale = np.bincount(cohort) / np.bincount(cohort, w)
-    return np.asarray((w * scale[cohort])[:, None] * (y - centre[cohort]), dtype=np.float64)
+    u = y - centre[cohort]
+    u *= (w * (np.bincount(cohort) / np.bincount(cohort, w))[cohort])[:, None]
+    return u
 
 
 def cohort_covariances(u: FloatArray, cohort: IntArray) -> FloatArray:
@@ -39,8 +42,8 @@ def cohort_covariances(u: FloatArray, cohort: IntArray) -> FloatArray:
     >>> cohort_covariances(np.array([[-1.0], [1.0]]), np.array([0, 0])).tolist()
     [[[2.0]]]
     """
-    count = np.bincount(cohort)
-    return np.stack([u[cohort == g].T @ u[cohort == g] / max(N - 1, 1) for g, N in enumerate(count)])
+    members = [u[cohort == g] for g in range(int(cohort.max()) + 1)]
+    return np.stack([own.T @ own / max(len(own) - 1, 1) for own in members])
 
 
 def influence_of(u: FloatArray, cohort: IntArray, weights: FloatArray, n: int) -> FloatArray:
@@ -58,26 +61,37 @@ def influence_of(u: FloatArray, cohort: IntArray, weights: FloatArray, n: int) -
     return psi
 
 
+def centred_scores(y: FloatArray, w: FloatArray, cohort: IntArray, means: FloatArray) -> Iterator[FloatArray]:
+    """Yield cohort by cohort ``w`` (n,) times what is left of ``y`` (n, T) without the cohort's ``means`` (G, T).
+
+    Each unit's own mean over periods is taken off as well. One cohort at a time stays in the cache.
+
+    >>> found = centred_scores(np.array([[1.0, 2.0], [3.0, 6.0]]), np.ones(2), np.array([0, 0]), np.array([[2.0, 4.0]]))
+    >>> next(found).tolist()
+    [[0.5, -0.5], [-0.5, 0.5]]
+    """
+    T = y.shape[1]
+    for g, mean in enumerate(means):
+        unit = np.flatnonzero(cohort == g)
+        score = np.take(y, unit, axis=0)
+        score -= mean
+        score -= (score @ np.full(T, 1 / T))[:, None]
+        score *= w[unit, None]
+        yield score
+
+
 def centred_influence(
     y: FloatArray, w: FloatArray, cohort: IntArray, means: FloatArray, weights: FloatArray
-) -> tuple[FloatArray, float]:
-    """Return psi (n, K) of ``weights`` (K, G, T) on the weighted ``means`` (G, T) of ``y`` (n, T); the largest score.
+) -> FloatArray:
+    """Return psi (n, K) of ``weights`` (K, G, T) on ``means`` (G, T) of ``y`` weighted by ``w`` in each ``cohort``.
 
-    Scores are ``w`` (n,) times what is left of ``y`` without its ``cohort`` mean path and its own mean over periods.
-    Cohort by cohort, so that what is worked on stays in the cache.
+    Arguments as in ``centred_scores``.
 
-    >>> psi, largest = centred_influence(np.array([[1.0, 2.0], [3.0, 6.0]]), np.ones(2), np.array([0, 0]),
-    ...     np.array([[2.0, 4.0]]), np.array([[[-1.0, 1.0]]]))
-    >>> psi.tolist(), largest
-    ([[-1.0], [1.0]], 0.5)
+    >>> centred_influence(np.array([[1.0, 2.0], [3.0, 6.0]]), np.ones(2), np.array([0, 0]),
+    ...     np.array([[2.0, 4.0]]), np.array([[[-1.0, 1.0]]])).tolist()
+    [[-1.0], [1.0]]
     """
-    psi, largest = np.empty((len(y), len(weights))), 0.0
-    for g in range(len(means)):
-        unit = np.flatnonzero(cohort == g)
-        score = y[unit]
-        score -= means[g]
-        score -= score.mean(axis=1, keepdims=True)
-        score *= w[unit, None]
-        largest = max(largest, float(score.max()), -float(score.min()))
-        psi[unit] = score @ (len(y) / w[unit].sum() * weights[:, g].T)
-    return psi, largest
+    psi, total = np.empty((len(y), len(weights))), np.bincount(cohort, w)
+    for g, score in enumerate(centred_scores(y, w, cohort, means)):
+        psi[cohort == g] = score @ (len(y) / total[g] * weights[:, g].T)
+    return psi

@@ -16,7 +16,7 @@ from mtvp_eval.estimators.etwfe import saturated_set
 from mtvp_eval.estimators.poisson_regression import PoissonFit, poisson_fit
 from mtvp_eval.estimators.regression import regressors
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
-from mtvp_eval.estimators.saturated import cell_reasons, largest_size
+from mtvp_eval.estimators.saturated import cell_reasons
 from mtvp_eval.estimators.tidy import period_label
 
 
@@ -110,7 +110,7 @@ def etwfe_poisson(
         estimate, psi = np.log(A / B), psi_a / A - psi_b / B
     else:
         estimate, psi = 1000 * (A - B) / E, 1000 * (psi_a - psi_b) / E
-    of_cell = cell_reasons(sample, cells, largest_size(np.where(rows, fit.score, 0.0)))
+    of_cell = cell_reasons(sample, cells, [np.where(rows, fit.score, 0.0)])
     reasons = tuple(
         next((r for r, used in zip(of_cell, row, strict=True) if used and r is not None), None) for row in groups
     )

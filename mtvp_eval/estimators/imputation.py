@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
 from mtvp_eval.errors import EstimationError, NotIdentifiedError
@@ -75,7 +74,7 @@ def imputation(
     sample = read_sample(panel, design, outcome, covariates, by_size=by_size, varying=True).with_covariates()
     wanted = enrolled_cells(design) if cells is None else tuple(cells)
     weights = cell_weights(outcome, wanted, {weighting}, estimands) if estimands else np.eye(len(wanted))
-    found = cell_averages(sample, wanted, _squared_weights, weights)
+    found = cell_averages(sample, wanted, 2, weights)
     return EffectEstimates(
         tuple(EffectKey.of(e, outcome) for e in estimands or [cell_effect(cell, weighting) for cell in wanted]),
         weights @ found.cells, design.unit_ids, found.influence, design.cohort_index, sample.cluster,
@@ -161,7 +160,3 @@ def enrolled_cells(design: StaggeredDesign) -> tuple[Cell, ...]:
     if not cells:
         raise NotIdentifiedError("No enrolled cell is identified: StaggeredDesign.estimability() shows why.")
     return cells
-
-
-def _squared_weights(residual: FloatArray, w: FloatArray) -> FloatArray:
-    return np.asarray(residual @ (w**2) / (w**2).sum())

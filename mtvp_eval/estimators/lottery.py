@@ -159,14 +159,28 @@ def comparison_of(design: StaggeredDesign, cell: Cell) -> tuple[BoolArray, str |
     >>> comparison_of(design, (3, 3))[0].tolist()
     [False, True]
     """
-    g, t = cell
-    against = design.comparison_cohorts(g, t, BasePeriod.UNIVERSAL)
+    against, reasons = comparisons_of(design, [cell])
+    return against[0], reasons[0]
+
+
+def comparisons_of(design: StaggeredDesign, cells: Sequence[Cell]) -> tuple[BoolArray, list[str | None]]:
+    """Return (C, G) and C reasons: what ``comparison_of`` says of each cell.
+
+    >>> design = StaggeredDesign(np.array(list("abcde"), dtype=object), np.array([3, 3, 4, 9, 9]), np.array([1, 2, 3]))
+    >>> comparisons_of(design, [(3, 3)])[1]
+    [None]
+    """
+    against = design.comparisons(cells, BasePeriod.UNIVERSAL)
     several = against & (design.cohort_size > 1)
-    if several.any():
-        against = several
-    if design.cohort_size[np.searchsorted(design.cohorts, g)] == 1:
-        return against, "cohort of one unit in its block: its spread cannot be seen"
-    return against, None if several.any() else "compared with one unit: its spread cannot be seen"
+    enough: BoolArray = np.any(several, axis=1)
+    place = np.searchsorted(design.cohorts, np.array([g for g, _ in cells], dtype=np.int64))
+    alone = design.cohort_size[np.minimum(place, len(design.cohorts) - 1)] == 1
+    reasons = [
+        "cohort of one unit in its block: its spread cannot be seen" if one
+        else None if others else "compared with one unit: its spread cannot be seen"
+        for one, others in zip(alone, enough, strict=True)
+    ]  # fmt: skip
+    return np.where(enough[:, None], several, against), reasons
 
 
 def _cell(y: FloatArray, w: FloatArray, design: StaggeredDesign, cell: Cell, beta: float) -> CellMeans:

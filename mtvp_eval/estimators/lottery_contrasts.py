@@ -15,7 +15,7 @@ from mtvp_eval.design.lottery import Block, LotteryDesign
 from mtvp_eval.design.staggered import BasePeriod, Cell
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.engine import cohort_covariances, cohort_means, linearised
-from mtvp_eval.estimators.lottery import block_shares, comparison_of
+from mtvp_eval.estimators.lottery import block_shares, comparisons_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,13 +128,12 @@ def all_earlier(block: Block) -> FloatArray:
 
 def missing_error(design: LotteryDesign, estimand: Estimand) -> str | None:
     """Return why an estimand has no standard error: a cohort of one unit in some block; None if it has one."""
-    reasons = (
-        comparison_of(b.design, cell)[1]
-        for b in design.drawn
-        for cell in estimand.cells
-        if cell[0] in b.design.cohorts and b.design.comparison_cohorts(*cell, BasePeriod.UNIVERSAL).any()
-    )
-    return next((reason for reason in reasons if reason is not None), None)
+    for b in design.drawn:
+        own = [estimand.cells[j] for j in b.places(estimand.cells)]
+        found = next((reason for reason in comparisons_of(b.design, own)[1] if reason is not None), None)
+        if found is not None:
+            return found
+    return None
 
 
 def _of_block(
@@ -148,14 +147,13 @@ def _of_block(
     for k, e in enumerate(estimands):
         for cell, weight in zip(e.cells, e.weights, strict=True):
             users[cell].append((k, weight))
-    for cell, j in place.items():
-        base = design.base_period(*cell, BasePeriod.UNIVERSAL) if share[j] else None
-        if base is None:
+    cells = list(place)
+    then, now = design.base_places(cells, BasePeriod.UNIVERSAL), np.searchsorted(design.clock, [t for _, t in cells])
+    for cell, j, against in zip(cells, place.values(), comparisons_of(design, cells)[0], strict=True):
+        if not share[j] or then[j] < 0:
             continue
-        against, _ = comparison_of(design, cell)
         path = (design.cohorts == cell[0]) - np.where(against, size, 0.0) / size[against].sum()
-        now, then = np.searchsorted(design.clock, [cell[1], base])
         for k, weight in users[cell]:
-            effect[k, :, now] += weight * share[j] * path
-            before[k, :, then] += weight * share[j] * path
+            effect[k, :, now[j]] += weight * share[j] * path
+            before[k, :, then[j]] += weight * share[j] * path
     return BlockContrasts(block, effect, before)

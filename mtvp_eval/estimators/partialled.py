@@ -43,8 +43,10 @@ class PartialledFit:
 
     def influence(self, combinations: FloatArray) -> FloatArray:
         """Return psi (n, K) of ``combinations`` (K, P) of the coefficients."""
-        own = self.fit.influence(combinations)
-        return own - self.slope_influence @ (combinations @ self.coefficients).T
+        psi = self.fit.influence(combinations)
+        if self.coefficients.shape[1]:
+            psi -= self.slope_influence @ (combinations @ self.coefficients).T
+        return psi
 
 
 def partialled_fit(
@@ -82,15 +84,15 @@ def partialled_fit(
         none = np.zeros((len(first.coefficients), 0))
         return PartialledFit(first, np.zeros((len(y), 0)), none, np.zeros((*y.shape, 0)))
     others = [on_rest(z[:, :, j]) for j in range(q)]
-    score = np.stack([o.score for o in others], axis=2)
-    residual = np.stack([o.residual for o in others], axis=2)
+    score = np.stack([o.in_order(o.score_of) for o in others], axis=2)
+    residual = np.stack([o.in_order(o.residual_of) for o in others], axis=2)
     rest = np.where(used[:, :, None], residual, 0.0)
     gram = np.einsum("itj,itk->jk", score, rest)
     _refuse_still(gram, z, used, w)
     inverse = np.linalg.inv(gram)
-    slope = inverse @ np.einsum("itj,it->j", score, np.where(used, first.residual, 0.0))
+    slope = inverse @ np.einsum("itj,it->j", score, np.where(used, first.in_order(first.residual_of), 0.0))
     fit = on_rest(y - z @ slope)
-    psi = len(y) * np.einsum("itj,it->ij", rest, fit.score) @ inverse
+    psi = len(y) * np.einsum("itj,it->ij", rest, fit.in_order(fit.score_of)) @ inverse
     return PartialledFit(fit, psi, np.column_stack([o.coefficients for o in others]), residual)
 
 

@@ -17,7 +17,11 @@ _STEPS = 50
 
 @dataclass(frozen=True, slots=True)
 class OddsWeights:
-    """Hold coefficients (p,), fitted chances (N,), inverse Hessian (p, p) and odds weights (N,) of comparison units."""
+    """Hold coefficients (p,), fitted chances (N,), inverse Hessian (p, p) and odds weights (N,) of comparison units.
+
+    The intercept is counted from the log odds of the treated among all, so that a fit of the same treated units with
+    other comparison units can begin from it.
+    """
 
     coefficients: FloatArray
     chance: FloatArray
@@ -33,7 +37,7 @@ def odds_weights(X: FloatArray, treated: BoolArray, w: FloatArray, start: FloatA
     X : (N, p) including the constant.
     treated : (N,).
     w : (N,) positive weights.
-    start : (p,) coefficients of a neighbouring fit, to begin from.
+    start : (p,) coefficients of a fit with nearly the same units, to begin from.
 
     Raises
     ------
@@ -49,13 +53,15 @@ def odds_weights(X: FloatArray, treated: BoolArray, w: FloatArray, start: FloatA
     ([0.25, 0.25, 0.25, 0.25], [0.0, 0.333333, 0.333333, 0.333333])
     """
     columns = np.ascontiguousarray(X.T)  # long rows: a covariate is one stretch of memory
+    level = np.zeros(len(columns))
+    level[0] = np.log(w[treated].sum() / w[~treated].sum())
     for first in (start, None):
-        coefficients = _newton(columns, treated, w, first)
-        if coefficients is not None:
+        found = _newton(columns, treated, w, level if first is None else level + first)
+        if found is not None:
             break
     else:
         raise EstimationError("covariates separate the cohort from its comparison (or are collinear)")
-    p = _chance(coefficients @ columns)
+    p = _chance(found @ columns)
     largest = float(p.max())
     if largest >= LARGEST_TRUSTED:
         raise EstimationError(
@@ -66,7 +72,7 @@ def odds_weights(X: FloatArray, treated: BoolArray, w: FloatArray, start: FloatA
     if not odds.any():
         raise EstimationError("no comparison unit resembles the cohort")
     inverse = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
-    return OddsWeights(coefficients, p, inverse, odds)
+    return OddsWeights(found - level, p, inverse, odds)
 
 
 def _chance(linear: FloatArray) -> FloatArray:
@@ -75,28 +81,24 @@ def _chance(linear: FloatArray) -> FloatArray:
     return np.asarray(np.reciprocal(p, out=p), dtype=np.float64)
 
 
-def _newton(columns: FloatArray, treated: BoolArray, w: FloatArray, start: FloatArray | None) -> FloatArray | None:
-    """Return the coefficients, or None if the steps do not settle; ``columns`` (p, N) are the covariates."""
-    if start is None:
-        start = np.zeros(len(columns))
-        share = w[treated].sum() / w.sum()
-        start[0] = np.log(share / (1 - share))
-    gamma = start
-    goal = columns @ (w * treated)
+def _newton(columns: FloatArray, treated: BoolArray, w: FloatArray, gamma: FloatArray) -> FloatArray | None:
+    """Return the coefficients, from ``gamma`` (p,) on, or None if the steps do not settle; ``columns`` (p, N)."""
+    from scipy.linalg.lapack import dposv
+
+    goal, largest = columns @ (w * treated), np.maximum(columns.max(axis=1), -columns.min(axis=1))
     for _ in range(_STEPS):
         linear = gamma @ columns
-        if max(float(linear.max()), -float(linear.min())) > 30:
+        if np.abs(gamma) @ largest > 30 and max(float(linear.max()), -float(linear.min())) > 30:
             return None
         p = _chance(linear)
         fitted = w * p
         gradient = goal - columns @ fitted
         fitted *= 1 - p
-        try:
-            step = np.linalg.solve((columns * fitted) @ columns.T, gradient)
-        except np.linalg.LinAlgError:
+        _, step, singular = dposv((columns * fitted) @ columns.T, gradient)
+        if singular:
             return None
         gamma = gamma + step
-        # Newton's error is squared by the last step: 1e-8 leaves 1e-16.
-        if float(np.abs(step).max()) < 1e-8 * (1 + float(np.abs(gamma).max())):
+        # Newton's error is squared by the last step: 1e-7 leaves 1e-14.
+        if float(np.abs(step).max()) < 1e-7 * (1 + float(np.abs(gamma).max())):
             return gamma
     return None

@@ -16,6 +16,7 @@ the normal equations with one effect eliminated.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,25 +30,114 @@ _LEAN = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TwoWayFit:
-    """Hold the fit: coefficients (P,), inverse Gram (P, P), null directions (P, r), scores and regressors.
+class CohortRows:
+    """Hold the units (N,) of a cohort and the rows of theirs that are used: (1, T) where all have the same, or (N, T).
 
-    ``score`` (n, T) is w_i (E_it - mean of E_i) on the rows used, zero elsewhere; ``residual`` (n, T) is E_it in all
-    rows, less the unit's mean over the rows used. ``path`` (G, T, P) and ``covariate`` (P,) say what each coefficient
-    multiplies; the last ``n_effects`` coefficients are those asked for, period effects come first.
+    One cohort is worked on at a time: what it takes stays in the cache, and no second panel is kept.
+    """
+
+    unit: IntArray
+    used: BoolArray
+
+    @classmethod
+    def of(cls, used: BoolArray, unit: IntArray) -> CohortRows:
+        """Return the rows of the units at these places among ``used`` (n, T).
+
+        >>> CohortRows.of(np.ones((3, 2), dtype=bool), np.array([0, 2])).used.tolist()
+        [[True, True]]
+        """
+        rows = np.take(used, unit, axis=0)
+        return cls(unit, rows[:1] if len(unit) and (rows == rows[:1]).all() else rows)
+
+    @property
+    def count(self) -> int:
+        """Number of rows used."""
+        return int(self.used.sum()) * (len(self.unit) if len(self.used) == 1 else 1)
+
+    def means(self, values: FloatArray) -> FloatArray:
+        """Return each unit's mean (N,) of ``values`` (N, T) over the rows used; 0 where there is none."""
+        if len(self.used) == 1:
+            known = values[:, self.used[0]]
+            return np.asarray(known @ np.full(known.shape[1], 1 / max(known.shape[1], 1)), dtype=np.float64)
+        total = np.where(self.used, values, 0.0).sum(axis=1)
+        return np.asarray(total / np.maximum(self.used.sum(axis=1), 1), dtype=np.float64)
+
+    def moments(self, y: FloatArray, X: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return sums of centred outcomes (A, T) and Laplacians (A, A, T, T) from the cohort's own ``y``, ``X``, ``w``.
+
+        Where all its units have the same rows, both follow from their sums.
+        """
+        A, T = X.shape[1], y.shape[1]
+        weighted = w * X.T  # (A, N)
+        if len(self.used) == 1:
+            row = self.used[0].astype(np.float64)
+            count = max(row.sum(), 1.0)
+            total = np.where(self.used, weighted @ y, 0.0)
+            return (total - total.sum(axis=1, keepdims=True) / count) * row, np.multiply.outer(
+                weighted @ X, np.diag(row) - np.outer(row, row) / count
+            )
+        o = self.used.astype(np.float64)
+        share = 1 / np.maximum(o.sum(axis=1), 1)
+        centred = np.where(self.used, y - self.means(y)[:, None], 0.0)
+        laplacian = np.zeros((A, A, T, T))
+        for a in range(A):
+            for b in range(a, A):
+                v = weighted[a] * X[:, b]
+                laplacian[a, b] = laplacian[b, a] = np.diag(v @ o) - (o * (v * share)[:, None]).T @ o
+        return weighted @ centred, laplacian
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TwoWayFit:
+    """Hold the fit: coefficients (P,), inverse Gram (P, P), null directions (P, r), regressors and the data fitted.
+
+    ``path`` (G, T, P) and ``covariate`` (P,) say what each coefficient multiplies; the last ``n_effects`` coefficients
+    are those asked for, period effects come first. ``fitted`` (G, A, T) is the fitted path of each covariate; y, X, w
+    and ``cohorts`` are what was fitted.
     """
 
     coefficients: FloatArray
     inverse: FloatArray
     null: FloatArray
-    score: FloatArray
-    residual: FloatArray
     path: FloatArray
     covariate: IntArray
-    X: FloatArray
-    cohort: IntArray
     n_effects: int
-    rows: int
+    fitted: FloatArray
+    cohorts: tuple[CohortRows, ...]
+    y: FloatArray
+    X: FloatArray
+    w: FloatArray
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of the regression."""
+        return sum(own.count for own in self.cohorts)
+
+    def residual_of(self, g: int) -> FloatArray:
+        """Return (N, T) what is left of the outcomes of cohort ``g``, less each unit's mean over the rows used."""
+        own = self.cohorts[g]
+        left = np.take(self.y, own.unit, axis=0)
+        left -= self.X[own.unit] @ self.fitted[g]
+        left -= own.means(left)[:, None]
+        return left
+
+    def score_of(self, g: int) -> FloatArray:
+        """Return (N, T) the weighted residuals of cohort ``g``, zero outside the rows used."""
+        own = self.cohorts[g]
+        score = self.residual_of(g)
+        score *= self.w[own.unit, None]
+        return score if own.used.all() else np.where(own.used, score, 0.0)
+
+    def scores(self) -> Iterator[FloatArray]:
+        """Yield the scores (N, T) cohort by cohort."""
+        return (self.score_of(g) for g in range(len(self.cohorts)))
+
+    def in_order(self, values_of: Callable[[int], FloatArray]) -> FloatArray:
+        """Return (n, T) what ``residual_of`` or ``score_of`` give, in the order of the units."""
+        table = np.empty_like(self.y)
+        for g, own in enumerate(self.cohorts):
+            table[own.unit] = values_of(g)
+        return table
 
     @property
     def parameters(self) -> int:
@@ -72,21 +162,32 @@ class TwoWayFit:
 
     def influence(self, combinations: FloatArray) -> FloatArray:
         """Return psi (n, K) of ``combinations`` (K, P) of the coefficients."""
-        return path_influence(self.cohort_weights(combinations), self.X, self.cohort, self.score)
+        psi = np.zeros((len(self.y), len(combinations)))
+        self.add_influence(psi, combinations)
+        return psi
+
+    def add_influence(self, psi: FloatArray, combinations: FloatArray) -> None:
+        """Add the influence of ``combinations`` (K, P) of the coefficients to ``psi`` (n, K) in place."""
+        weights = len(self.y) * self.cohort_weights(combinations)
+        for g, own in enumerate(self.cohorts):
+            psi[own.unit] += weighted_scores(weights[:, :, g], self.X[own.unit], self.score_of(g))
 
     def row_scores(self, combinations: FloatArray) -> FloatArray:
         """Return (n, T, K) the parts of psi / n that each row contributes (for clustering by period)."""
         weights = self.cohort_weights(combinations)
-        used = self.score != 0
+        score, cohort = self.in_order(self.score_of), np.empty(len(self.y), dtype=np.int64)
+        for g, own in enumerate(self.cohorts):
+            cohort[own.unit] = g
+        used = score != 0
         count = np.where(used.any(axis=1), used.sum(axis=1), 1)
-        at = np.einsum("na,akng->ngk", self.X, weights[:, :, self.cohort, :])
+        at = np.einsum("na,akng->ngk", self.X, weights[:, :, cohort, :])
         at = at - (at * used[:, :, None]).sum(axis=1, keepdims=True) / count[:, None, None]
-        return self.score[:, :, None] * at
+        return score[:, :, None] * at
 
     def leans_on_one(self, combinations: FloatArray) -> BoolArray:
         """Return (K,) whether ``combinations`` (K, P) rest on a cohort of one unit, whose spread cannot be seen."""
         energy = (self.cohort_weights(combinations)[0] ** 2).sum(axis=2)
-        size = np.bincount(self.cohort, minlength=energy.shape[1])
+        size = np.array([len(own.unit) for own in self.cohorts])
         total = energy @ size
         return np.asarray(energy[:, size == 1].sum(axis=1) > _LEAN * np.where(total > 0, total, 1.0), dtype=np.bool_)
 
@@ -111,15 +212,24 @@ def path_influence(weights: FloatArray, X: FloatArray, cohort: IntArray, score: 
     >>> path_influence(np.array([[[[2.0, 1.0]]]]), np.ones((1, 1)), np.array([0]), np.array([[1.0, 3.0]])).tolist()
     [[5.0]]
     """
-    n = len(score)
-    psi = np.zeros((n, weights.shape[1]))
+    psi = np.empty((len(score), weights.shape[1]))
     for g in range(weights.shape[2]):
         unit = np.flatnonzero(cohort == g)
-        own = score[unit]
-        for a, each in enumerate(n * weights[:, :, g]):
-            if each.any():
-                psi[unit] += (own if a == 0 and (X[unit, 0] == 1).all() else X[unit, a, None] * own) @ each.T
+        psi[unit] = weighted_scores(len(score) * weights[:, :, g], X[unit], np.take(score, unit, axis=0))
     return psi
+
+
+def weighted_scores(weights: FloatArray, X: FloatArray, score: FloatArray) -> FloatArray:
+    """Return (N, K): the sum over covariates of ``X`` (N, A) times ``weights`` (A, K, T) on ``score`` (N, T).
+
+    >>> weighted_scores(np.array([[[2.0, 1.0]]]), np.ones((1, 1)), np.array([[1.0, 3.0]])).tolist()
+    [[5.0]]
+    """
+    found = (score if (X[:, 0] == 1).all() else X[:, :1] * score) @ weights[0].T
+    for x, each in zip(X.T[1:], weights[1:], strict=True):
+        if each.any():
+            found += (x[:, None] * score) @ each.T
+    return np.asarray(found, dtype=np.float64)
 
 
 def two_way_fit(
@@ -147,17 +257,13 @@ def two_way_fit(
     (np.float64(3.0), 6, 4)
     """
     G, A = len(effects), X.shape[1]
-    path, covariate = regressors(used, effects, A, interact=interact)
+    cohorts = tuple(CohortRows.of(used, np.flatnonzero(cohort == g)) for g in range(G))
+    path, covariate = regressors(np.concatenate([own.used for own in cohorts]), effects, A, interact=interact)
     P = len(covariate)
     columns = [np.flatnonzero(covariate == a) for a in range(A)]
-    count = used.sum(axis=1)
-    share = np.divide(1.0, count, out=np.zeros(len(y)), where=count > 0)
-    members = [np.flatnonzero(cohort == g) for g in range(G)]
     gram, right = np.zeros((P, P)), np.zeros(P)
-    for g, unit in enumerate(members):
-        rows = used[unit]
-        known = np.where(rows, y[unit], 0.0)
-        total, laplacian = _cohort_moments(known, rows, share[unit], X[unit], w[unit])
+    for g, own in enumerate(cohorts):
+        total, laplacian = own.moments(np.take(y, own.unit, axis=0), X[own.unit], w[own.unit])
         for a in range(A):
             right[columns[a]] += path[g][:, columns[a]].T @ total[a]
             for b in range(a, A):
@@ -167,17 +273,10 @@ def two_way_fit(
                     gram[np.ix_(columns[b], columns[a])] += block.T
     inverse, null = inverse_gram(gram)
     coefficients = inverse @ right
-    paths = np.stack([np.stack([path[g][:, j] @ coefficients[j] for j in columns]) for g in range(G)])  # (G, A, T)
-    residual, score = np.empty_like(y), np.empty_like(y)
-    for g, unit in enumerate(members):  # cohort by cohort: what is worked on stays in the cache
-        rows, left = used[unit], y[unit]
-        left -= X[unit] @ paths[g]
-        left -= (np.where(rows, left, 0.0).sum(axis=1) * share[unit])[:, None]
-        residual[unit] = left
-        score[unit] = np.where(rows, left * w[unit, None], 0.0)
+    fitted = np.stack([np.stack([path[g][:, j] @ coefficients[j] for j in columns]) for g in range(G)])
     return TwoWayFit(
-        coefficients, inverse, null, score, residual, path, covariate, X, cohort,
-        effects.shape[2] * (A if interact else 1), int(count.sum()),
+        coefficients, inverse, null, path, covariate, effects.shape[2] * (A if interact else 1), fitted, cohorts,
+        y, X, w,
     )  # fmt: skip
 
 
@@ -196,33 +295,6 @@ def regressors(used: BoolArray, effects: FloatArray, A: int, *, interact: bool =
     path = np.concatenate([periods] * A + [effects] * repeats, axis=2)
     covariate = np.concatenate([np.repeat(np.arange(A), len(seen)), np.repeat(np.arange(repeats), effects.shape[2])])
     return path, covariate.astype(np.int64)
-
-
-def _cohort_moments(
-    y: FloatArray, used: BoolArray, share: FloatArray, X: FloatArray, w: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return sums of centred outcomes (A, T) and Laplacians (A, A, T, T) of a cohort; ``y`` is zero where not used.
-
-    Where all its units have the same rows, both follow from their sums.
-    """
-    A, T = X.shape[1], y.shape[1]
-    weighted = w * X.T  # (A, N)
-    if len(y) and (used == used[0]).all():
-        row = used[0].astype(np.float64)
-        count = max(row.sum(), 1.0)
-        total = weighted @ y
-        cross = weighted @ X
-        return (total - total.sum(axis=1, keepdims=True) / count) * row, np.multiply.outer(
-            cross, np.diag(row) - np.outer(row, row) / count
-        )
-    o = used.astype(np.float64)
-    centred = o * (y - (y.sum(axis=1) * share)[:, None])
-    laplacian = np.zeros((A, A, T, T))
-    for a in range(A):
-        for b in range(a, A):
-            v = weighted[a] * X[:, b]
-            laplacian[a, b] = laplacian[b, a] = np.diag(v @ o) - (o * (v * share)[:, None]).T @ o
-    return weighted @ centred, laplacian
 
 
 def inverse_gram(gram: FloatArray) -> tuple[FloatArray, FloatArray]:

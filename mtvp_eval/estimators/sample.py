@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, repeats
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import StaggeredDesign
 from mtvp_eval.errors import DesignError, EstimationError
@@ -44,10 +44,15 @@ class Sample:
 
     def complete(self) -> Sample:
         """Return the sample of the units observed in every period."""
-        keep: BoolArray = np.all(self.observed, axis=1)
-        cluster = None if self.cluster is None else self.cluster[keep]
-        design = self.design.restrict(keep)
-        return Sample(design, self.y[keep], self.X[keep], self.w[keep], cluster, self.varying[keep])
+        return self.take(np.flatnonzero(self.observed.all(axis=1)))
+
+    def take(self, rows: IntArray) -> Sample:
+        """Return the sample of the units at the given places, in that order."""
+        cluster = None if self.cluster is None else self.cluster[rows]
+        return Sample(
+            self.design.take(rows), np.take(self.y, rows, axis=0), self.X[rows], self.w[rows], cluster,
+            self.varying[rows],
+        )  # fmt: skip
 
     def with_outcome(self, y: FloatArray) -> Sample:
         """Return the sample with another outcome (n, T)."""
@@ -124,10 +129,10 @@ def read_sample(
         y = y[rows]
     if not np.isfinite(y).any():
         raise EstimationError(f"Outcome {outcome} is not observed for any unit of the design.")
-    alone = len(set(panel.cluster[rows].tolist())) == len(rows)
+    cluster = panel.cluster[rows]
     return Sample(
         design, y, _standardised(panel.covariates(fixed)[rows], fixed),
-        design.size if by_size else np.ones(len(rows)), None if alone else panel.cluster[rows],
+        design.size if by_size else np.ones(len(rows)), cluster if repeats(cluster) else None,
         _moving(panel, moving, rows),
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ Source: Sun & Abraham (2021), eq. 26; Wooldridge (2021), eq. 5.3 and 5.6 with un
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -78,7 +78,7 @@ def saturated_cells(
             "in the rows observed"
             + (": too few units vary in the covariates. Use fewer covariates." if covariates else ".")
         )
-    reasons = cell_reasons(sample, cells, largest_size(fit.score))
+    reasons = cell_reasons(sample, cells, fit.scores())
     if estimands:
         weights = cell_weights(outcome, cells, {weighting}, estimands)
         combinations, reasons = weights @ combinations, passed_on(reasons, weights != 0)
@@ -90,18 +90,18 @@ def saturated_cells(
     )  # fmt: skip
 
 
-def cell_reasons(sample: Sample, cells: Sequence[Cell], largest: float) -> tuple[str | None, ...]:
+def cell_reasons(sample: Sample, cells: Sequence[Cell], scores: Iterable[FloatArray]) -> tuple[str | None, ...]:
     """Return for each cell why it has no standard error, or None: too few units on a side, or no spread at all.
 
-    ``largest`` is the largest size of a weighted residual of the comparison.
+    ``scores`` are weighted residuals of the comparison in parts, mostly by cohort; read until one is not zero.
 
     >>> panel = Panel(np.array(list("abc"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
     ...     {"y": np.array([[1.0, 2, 6], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 9, 9]))
-    >>> cell_reasons(read_sample(panel, StaggeredDesign.from_panel(panel), "y"), [(3, 3)], 1.0)
+    >>> cell_reasons(read_sample(panel, StaggeredDesign.from_panel(panel), "y"), [(3, 3)], [np.ones((1, 3))])
     ('cohort of one unit: its spread cannot be seen',)
     """
     design = sample.design
-    if largest <= 1e-12 * largest_size(sample.y) * sample.w.max():
+    if without_error(sample, scores):
         return ("the outcome fits without error: no spread is left",) * len(cells)
     count = sample.count()
     cohort, period = np.array(cells, dtype=np.int64).T
@@ -112,6 +112,19 @@ def cell_reasons(sample: Sample, cells: Sequence[Cell], largest: float) -> tuple
     return tuple(
         alone[0] if one else alone[1] if other else None for one, other in zip(treated == 1, against == 1, strict=True)
     )
+
+
+def without_error(sample: Sample, scores: Iterable[FloatArray]) -> bool:
+    """Return whether all weighted residuals are zero but for rounding; ``scores`` come in parts, read as needed.
+
+    >>> panel = Panel(np.array(list("ab"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
+    ...     {"y": np.ones((2, 3))}, entry=np.array([3, 9]))
+    >>> sample = read_sample(panel, StaggeredDesign.from_panel(panel), "y")
+    >>> [without_error(sample, iter([np.zeros((1, 3)), part * np.ones((1, 3))])) for part in (1e-15, 1e-9)]
+    [True, False]
+    """
+    zero = 1e-12 * largest_size(sample.y) * sample.w.max()
+    return all(largest_size(part) <= zero for part in scores)
 
 
 def largest_size(values: FloatArray) -> float:

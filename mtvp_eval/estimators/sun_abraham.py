@@ -12,7 +12,7 @@ from mtvp_eval.design.staggered import BasePeriod, Cell, Comparison, StaggeredDe
 from mtvp_eval.estimands.att import cell_effect
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.aggregation import cell_weights
-from mtvp_eval.estimators.engine import centred_influence, cohort_means
+from mtvp_eval.estimators.engine import centred_influence, centred_scores, cohort_means
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey, passed_on
 from mtvp_eval.estimators.sample import Sample, read_sample
 from mtvp_eval.estimators.saturated import cell_reasons, saturated_cells
@@ -95,8 +95,8 @@ def _from_means(
         effect[k, where, base] = -sign
     means = cohort_means(y, sample.w, cohort)
     weights = cell_weights(outcome, cells, {weighting}, estimands) if estimands else np.eye(len(cells))
-    influence, largest = centred_influence(y, sample.w, cohort, means, np.tensordot(weights, effect, axes=1))
-    reasons = cell_reasons(sample, cells, largest)
+    influence = centred_influence(y, sample.w, cohort, means, np.tensordot(weights, effect, axes=1))
+    reasons = cell_reasons(sample, cells, centred_scores(y, sample.w, cohort, means))
     return EffectEstimates(
         tuple(EffectKey.of(e, outcome) for e in estimands or [cell_effect(cell, weighting) for cell in cells]),
         weights @ np.einsum("kgt,gt->k", effect, means), design.unit_ids, influence, cohort, sample.cluster,

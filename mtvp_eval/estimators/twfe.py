@@ -16,6 +16,7 @@ from mtvp_eval.estimators.partialled import partialled_fit
 from mtvp_eval.estimators.regression import two_way_fit
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.estimators.sample import Sample, read_sample
+from mtvp_eval.estimators.saturated import without_error
 from mtvp_eval.estimators.variance import two_way_covariance
 
 
@@ -87,10 +88,10 @@ def twfe(
             f"{int(lost.sum())} of {len(times)} coefficients of {outcome} cannot be told apart from unit and period "
             "effects in the rows observed. Shorten the window, or use a method that estimates cell by cell."
         )
-    moved = np.abs(fit.score).max() > 1e-12 * np.abs(np.nan_to_num(sample.y)).max() * sample.w.max()
+    still = without_error(sample, fit.scores())
     reasons = [
         "rests on a cohort of one unit: its spread cannot be seen" if one
-        else None if moved else "the outcome fits without error: no spread is left"
+        else "the outcome fits without error: no spread is left" if still else None
         for one in fit.leans_on_one(picked)
     ]  # fmt: skip
     return EffectEstimates(

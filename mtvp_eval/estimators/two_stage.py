@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
 from mtvp_eval.errors import EstimationError
@@ -78,18 +77,13 @@ def two_stage(
     if not wanted:
         raise EstimationError("No cell is identified: StaggeredDesign.estimability() shows why.")
     weights = cell_weights(outcome, wanted, {weighting}, estimands) if estimands else np.eye(len(wanted))
-    found = cell_averages(sample, wanted, _mean, weights)
+    found = cell_averages(sample, wanted, 1, weights)
     influence = found.influence
     if estimands:
-        of_cell = dict(zip(wanted, found.cells.tolist(), strict=True))
-        influence = influence + share_influence(design, of_cell, estimands)
+        influence += share_influence(design, dict(zip(wanted, found.cells.tolist(), strict=True)), estimands)
     return EffectEstimates(
         tuple(EffectKey.of(e, outcome) for e in estimands or [cell_effect(cell, weighting) for cell in wanted]),
         weights @ found.cells, design.unit_ids, influence, design.cohort_index, sample.cluster,
         correction="hc2" if sample.cluster is None else "cr1", method="Two-stage (Gardner)",
         no_error=found.no_error, notes=sample.notes(),
     )  # fmt: skip
-
-
-def _mean(residual: FloatArray, w: FloatArray) -> FloatArray:
-    return np.asarray(residual @ w / w.sum())

@@ -10,7 +10,7 @@ Source: Borusyak, Jaravel & Spiess (2024), theorem 2; Gardner (2022), eq. 8.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,11 +21,8 @@ from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimators.partialled import partialled_fit
 from mtvp_eval.estimators.results import passed_on
 from mtvp_eval.estimators.sample import Sample
-from mtvp_eval.estimators.saturated import cell_reasons, largest_size
+from mtvp_eval.estimators.saturated import cell_reasons
 from mtvp_eval.estimators.tidy import period_label
-
-Centre = Callable[[FloatArray, FloatArray], FloatArray]
-"""From residuals (P, N) of P cells with the same N units, and their weights, to what each is centred at (P,)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,13 +40,14 @@ def untreated_rows(sample: Sample) -> BoolArray:
     return np.asarray(sample.observed & (design.clock < design.entry[:, None] - design.anticipation), dtype=np.bool_)
 
 
-def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre, weights: FloatArray) -> CellAverages:
+def cell_averages(sample: Sample, cells: Sequence[Cell], power: int, weights: FloatArray) -> CellAverages:
     r"""Average the residuals of each cell and propagate the error of the path.
 
     .. math:: \psi_i/n = h_i (\hat\tau_{it} - c) - u'Q^{-1}s_i, \qquad
               u_{as} = \sum_i h_i x_{ia} (1\{s=t\} - o_{is}/o_{i+})
 
-    with h_i = w_i / W_gt, s_i and Q the scores and Gram matrix of the path, o the untreated rows and c the ``centre``.
+    with h_i = w_i / W_gt, s_i and Q the scores and Gram matrix of the path, o the untreated rows and c the mean of the
+    cell's residuals by weights :math:`w_i^{power}`.
     The error of a unit's own effect drops out, because its untreated residuals sum to zero. The slope of a covariate
     that changes over time adds its influence times the cell's mean of that covariate less its own imputed path.
     ``weights`` (J, K) says which averages of the K cells are wanted.
@@ -70,7 +68,7 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre, weights
     >>> panel = Panel(np.array(list("abcd"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
     ...     {"y": np.array([[1.0, 2, 6], [1, 2, 8], [0, 1, 2], [0, 1, 3]])}, entry=np.array([3, 3, 9, 9]))
     >>> sample = read_sample(panel, StaggeredDesign.from_panel(panel), "y")
-    >>> cell_averages(sample, [(3, 3)], lambda residual, w: residual.mean(axis=1), np.eye(1)).cells.round(9).tolist()
+    >>> cell_averages(sample, [(3, 3)], 1, np.eye(1)).cells.round(9).tolist()
     [3.5]
     """
     design = sample.design
@@ -83,47 +81,46 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], centre: Centre, weights
     none = np.zeros((len(design.cohorts), len(design.clock), 0))
     path = partialled_fit(sample.y, before, sample.varying, sample.X, sample.w, design.cohort_index, none)
     fit = path.fit
-    count = before.sum(axis=1)
-    some = count > 0
-    share = np.divide(1.0, count, out=np.zeros(len(before)), where=some)
-    members = {g: np.flatnonzero((design.entry == g) & some) for g in {g for g, _ in cells}}
-    alike = {g: bool(sample.observed[unit].all()) for g, unit in members.items()}
     n, K = design.n_units, len(cells)
-    effect, direct = np.zeros(K), np.zeros((len(weights), n))
+    effect, influence = np.zeros(K), np.zeros((n, len(weights)))
     pull = np.zeros((K, sample.X.shape[1], len(design.clock)))
     moved = np.zeros((K, sample.varying.shape[2]))
     empty: list[Cell] = []
-    places = np.searchsorted(design.clock, [t for _, t in cells])
-    for g, everybody in members.items():
-        own = [k for k, cell in enumerate(cells) if cell[0] == g]
-        for here in [own] if alike[g] else [[k] for k in own]:  # cells with the same units are one product
-            now = places[here]
-            unit = everybody if alike[g] else everybody[sample.observed[everybody, now[0]]]
-            if not len(unit):
-                empty += [cells[k] for k in here]
-                continue
-            w, X = sample.w[unit], sample.X[unit]
-            h = w / w.sum()
-            residual = np.ascontiguousarray(fit.residual[unit].T[now])
-            effect[here] = residual @ h
-            residual -= centre(residual, w)[:, None]
-            residual *= n * h
-            takes = np.flatnonzero(weights[:, here].any(axis=1))
-            for row in takes:
-                direct[row, unit] += weights[row, here] @ residual
-            pull[here] = -(X * (h * share[unit])[:, None]).T @ before[unit].astype(np.float64)
-            pull[here, :, now] += h @ X
-            moved[here] = np.tensordot(path.residual[unit][:, now], h, axes=(0, 0))
+    cohort, period = np.array(cells, dtype=np.int64).T
+    place = np.searchsorted(design.clock, period)
+    for g, own in enumerate(fit.cohorts):
+        here = np.flatnonzero(cohort == design.cohorts[g])
+        now, unit = place[here], own.unit
+        # (N, P): units of the cohort that have an untreated row, and its cells in which they were observed
+        seen = np.take(sample.observed, unit, axis=0)[:, now] & np.any(own.used, axis=1, keepdims=True)
+        w = sample.w[unit, None] * seen
+        h, about = _shares(w), _shares(w**power)
+        empty += [cells[k] for k in here[~seen.any(axis=0)]]
+        residual = np.where(seen, fit.residual_of(g)[:, now], 0.0)
+        effect[here] = np.einsum("np,np->p", h, residual)
+        residual -= np.einsum("np,np->p", about, residual)
+        residual *= h
+        influence[unit] = residual @ (n * weights[:, here].T)
+        of_rows = own.used / np.maximum(own.used.sum(axis=1, keepdims=True), 1)
+        for a, x in enumerate(sample.X[unit].T):
+            pull[here, a] = -(h * x[:, None]).T @ np.broadcast_to(of_rows, (len(unit), len(design.clock)))
+            pull[here, a, now] += x @ h
+        moved[here] = np.einsum("np,npq->pq", h, np.where(seen[:, :, None], path.residual[unit][:, now], 0.0))
     combinations, outside = _on_coefficients(-pull, before)
     lost = outside | fit.unidentified(combinations)
     if empty or lost.any():
         raise EstimationError(_explain(cells, empty, lost))
-    influence = fit.influence(weights @ combinations)
-    influence += direct.T
+    fit.add_influence(influence, weights @ combinations)
     if moved.shape[1]:
         influence -= path.slope_influence @ (weights @ moved).T
-    reasons = cell_reasons(sample, cells, largest_size(fit.score))
+    reasons = cell_reasons(sample, cells, fit.scores())
     return CellAverages(effect, influence, passed_on(reasons, weights != 0))
+
+
+def _shares(weight: FloatArray) -> FloatArray:
+    """Return weights (N, P) over their sum in each column; zero where there are none."""
+    total = weight.sum(axis=0)
+    return weight / np.where(total > 0, total, 1.0)
 
 
 def _on_coefficients(pull: FloatArray, used: BoolArray) -> tuple[FloatArray, BoolArray]:

@@ -11,7 +11,7 @@ from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.estimators.variance import cluster_sums
 
-_AT_ONCE = 128
+_AT_ONCE = 64
 """Bootstrap draws worked on at once."""
 
 
@@ -103,13 +103,16 @@ def multiplier_bootstrap(
     True
     """
     kept = _with_error(effects.std_error())
-    sums = cluster_sums(effects.influence[:, kept], effects.cluster) / effects.n_units
-    drawn, whole = np.empty((draws, len(kept))), sums.sum(axis=0)
+    influence = effects.influence if len(kept) == len(effects) else effects.influence[:, kept]
+    sums = cluster_sums(influence, effects.cluster)
+    # Sums of single-precision values are off by 1e-6 of their spread, which the draws themselves leave open to 1e-2.
+    single, drawn = sums.astype(np.float32), np.empty((draws, len(kept)))
     for first in range(0, draws, _AT_ONCE):
         here = drawn[first : first + _AT_ONCE]
         bits = np.frombuffer(rng.bytes(len(here) * -(-len(sums) // 8)), dtype=np.uint8).reshape(len(here), -1)
         positive = np.unpackbits(bits, axis=1, count=len(sums))
-        here[:] = 2.0 * (positive.astype(np.float64) @ sums) - whole
+        here[:] = positive.astype(np.float32) @ single
+    drawn = (2 * drawn - sums.sum(axis=0)) / effects.n_units
     low, high = np.quantile(drawn, [0.25, 0.75], axis=0, method="inverted_cdf")
     error = np.full(len(effects), np.nan)
     error[kept] = (high - low) / (2 * 0.6744897501960817)  # the normal's upper quartile

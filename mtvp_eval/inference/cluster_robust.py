@@ -49,6 +49,95 @@ class LeastSquares:
         """Number of clusters."""
         return int(self.cluster.max()) + 1
 
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        """Return X'WX (C, p, p) and X'Wy (C, p) of each cluster."""
+        C, p = self.n_clusters, self.X.shape[1]
+        gram, moment = np.zeros((C, p, p)), np.zeros((C, p))
+        order = np.argsort(self.cluster, kind="stable")
+        X, y, w = self.X[order], self.y[order], self.weight[order]
+        last = np.cumsum(np.bincount(self.cluster, minlength=C))
+        for c, mine in enumerate(map(slice, [0, *last[:-1]], last)):
+            WX = X[mine].T if (w[mine] == 1).all() else X[mine].T * w[mine]
+            gram[c], moment[c] = WX @ X[mine], WX @ y[mine]
+        return gram, moment
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TwoWayRows:
+    """The rows of a two-way regression; dense regressors are made only where a method asks for them.
+
+    Parameters
+    ----------
+    within : (n, T, 1 + K) outcome and effects less their unit's mean over the rows seen, zero elsewhere.
+    seen : (n, T) rows of the regression.
+    unit_cluster : (n,) integer from 0.
+    unit_weight : (n,) positive.
+    """
+
+    within: FloatArray
+    seen: BoolArray
+    unit_cluster: IntArray
+    unit_weight: FloatArray
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters."""
+        return int(self.unit_cluster.max()) + 1
+
+    @property
+    def X(self) -> FloatArray:  # noqa: N802 - the regressors, as in LeastSquares
+        """(N, K + T - 1) effects and periods, less unit means."""
+        n, T = self.seen.shape
+        periods = np.broadcast_to(np.eye(T)[:, 1:], (n, T, T - 1)) * self.seen[:, :, None]
+        periods -= periods.sum(axis=1, keepdims=True) / np.maximum(self.seen.sum(axis=1), 1)[:, None, None]
+        return np.concatenate([self.within[:, :, 1:], periods], axis=2)[self.seen]
+
+    @property
+    def y(self) -> FloatArray:
+        """(N,) outcome, less unit means."""
+        return self.within[:, :, 0][self.seen]
+
+    @property
+    def cluster(self) -> IntArray:
+        """(N,) cluster of each row."""
+        return np.broadcast_to(self.unit_cluster[:, None], self.seen.shape)[self.seen]
+
+    @property
+    def weight(self) -> FloatArray:
+        """(N,) weight of each row."""
+        return np.broadcast_to(self.unit_weight[:, None], self.seen.shape)[self.seen]
+
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        """Return X'WX (C, p, p) and X'Wy (C, p) of each cluster.
+
+        Means over the rows seen are a projection, so a period's product with anything is the sum of that in the period.
+        """
+        T, K = self.seen.shape[1], self.within.shape[2] - 1
+        order = np.argsort(self.unit_cluster, kind="stable")
+        count = np.bincount(self.unit_cluster)
+        values, w, seen = self.within[order], self.unit_weight[order], self.seen[order]
+
+        def by_cluster(of_unit: FloatArray) -> FloatArray:
+            total = np.zeros((len(count), *of_unit.shape[1:]))
+            total[count > 0] = np.add.reduceat(of_unit, (np.cumsum(count) - count)[count > 0], axis=0)
+            return total
+
+        gram, moment = np.empty((len(count), K + T - 1, K + T - 1)), np.empty((len(count), K + T - 1))
+        weighted = w[:, None, None] * values
+        products = by_cluster(np.einsum("nta,ntk->nak", weighted, values[:, :, 1:]))
+        sums = by_cluster(weighted)
+        moment[:, :K], moment[:, K:] = products[:, 0], sums[:, 1:, 0]
+        gram[:, :K, :K], gram[:, K:, :K] = products[:, 1:], sums[:, 1:, 1:]
+        gram[:, :K, K:] = gram[:, K:, :K].transpose(0, 2, 1)
+        if seen.all():
+            gram[:, K:, K:] = by_cluster(w)[:, None, None] * (np.eye(T) - 1 / T)[1:, 1:]
+            return gram, moment
+        o = seen.astype(np.float64)
+        share = w[:, None] * o / np.maximum(o.sum(axis=1, keepdims=True), 1)
+        for c, mine in enumerate(np.split(np.arange(len(w)), np.cumsum(count)[:-1])):
+            gram[c, K:, K:] = (np.diag(w[mine] @ o[mine]) - share[mine].T @ o[mine])[1:, 1:]
+        return gram, moment
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClusterRobust:
@@ -67,9 +156,7 @@ class ClusterRobust:
         return np.column_stack([self.estimate - half, self.estimate + half])
 
 
-def two_way_rows(
-    y: FloatArray, effects: FloatArray, cluster: IntArray, weight: FloatArray | None = None
-) -> LeastSquares:
+def two_way_rows(y: FloatArray, effects: FloatArray, cluster: IntArray, weight: FloatArray | None = None) -> TwoWayRows:
     r"""Return the rows of :math:`y_{it} = \alpha_i + \lambda_t + x_{it}'\beta + e_{it}` with unit effects taken out.
 
     Parameters
@@ -97,19 +184,15 @@ def two_way_rows(
     if effects.shape[:2] != (n, T) or cluster.shape != (n,):
         raise EstimationError(f"Effects {effects.shape} and clusters {cluster.shape} do not fit outcomes {y.shape}.")
     seen = np.isfinite(y)
-    periods = np.broadcast_to(np.eye(T)[:, 1:], (n, T, T - 1))
-    columns = np.concatenate([np.nan_to_num(y)[:, :, None], effects, periods], axis=2)
+    within = np.where(seen[:, :, None], np.concatenate([y[:, :, None], effects], axis=2), 0.0)
+    within -= within.sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1), 1)[:, None, None]
     if not seen.all():
-        columns *= seen[:, :, None]
-    count = np.maximum(seen.sum(axis=1), 1)
-    columns -= columns.sum(axis=1, keepdims=True) / count[:, None, None]
-    within = columns.reshape(n * T, -1) if seen.all() else columns[seen]
-    unit = np.broadcast_to(np.arange(n)[:, None], (n, T))[seen]
+        within *= seen[:, :, None]
     w = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
-    return LeastSquares(within[:, 1:], within[:, 0], cluster[unit], w[unit])
+    return TwoWayRows(within, seen, cluster, w)
 
 
-def cluster_robust(rows: LeastSquares, kind: Kind = Kind.CR2) -> ClusterRobust:
+def cluster_robust(rows: LeastSquares | TwoWayRows, kind: Kind = Kind.CR2) -> ClusterRobust:
     r"""Estimate by least squares and return the asked-for covariance with its degrees of freedom.
 
     .. math:: \hat V = M \Big[\sum_c X_c'W_cA_c\hat e_c\hat e_c'A_c'W_cX_c\Big] M, \qquad M = (X'WX)^{-1}
@@ -140,7 +223,7 @@ def cluster_robust(rows: LeastSquares, kind: Kind = Kind.CR2) -> ClusterRobust:
     kind = Kind(kind)
     if rows.n_clusters < 2:
         raise EstimationError("All rows lie in one cluster; its spread cannot be seen. Cluster at a lower level.")
-    gram, moment = cluster_moments(rows)
+    gram, moment = rows.moments()
     bread = _inverse(gram.sum(axis=0), "The coefficients")
     beta = bread @ moment.sum(axis=0)
     C, df = rows.n_clusters, np.full(len(beta), rows.n_clusters - 1.0)
@@ -151,7 +234,7 @@ def cluster_robust(rows: LeastSquares, kind: Kind = Kind.CR2) -> ClusterRobust:
     if kind == Kind.CR1:
         scores = (moment - gram @ beta) @ bread
         return ClusterRobust(beta, C / (C - 1) * scores.T @ scores, df, kind)
-    scores, df = _bias_reduced(rows, bread, rows.y - rows.X @ beta)
+    scores, df = _bias_reduced(rows, bread, beta)
     return ClusterRobust(beta, scores.T @ scores, df, kind)
 
 
@@ -188,19 +271,6 @@ def deletion_covariance(
     return change.T @ change
 
 
-def cluster_moments(rows: LeastSquares) -> tuple[FloatArray, FloatArray]:
-    """Return X'WX (C, p, p) and X'Wy (C, p) of each cluster of ``rows``."""
-    C, p = rows.n_clusters, rows.X.shape[1]
-    gram, moment = np.zeros((C, p, p)), np.zeros((C, p))
-    order = np.argsort(rows.cluster, kind="stable")
-    X, y, w = rows.X[order], rows.y[order], rows.weight[order]
-    last = np.cumsum(np.bincount(rows.cluster, minlength=C))
-    for c, mine in enumerate(map(slice, [0, *last[:-1]], last)):
-        WX = X[mine].T if (w[mine] == 1).all() else X[mine].T * w[mine]
-        gram[c], moment[c] = WX @ X[mine], WX @ y[mine]
-    return gram, moment
-
-
 def _changes(gram: FloatArray, moment: FloatArray, beta: FloatArray) -> FloatArray:
     """Return the change of the coefficients when each cluster is left out, (C, p)."""
     rest = gram.sum(axis=0) - gram
@@ -209,9 +279,12 @@ def _changes(gram: FloatArray, moment: FloatArray, beta: FloatArray) -> FloatArr
     return np.asarray(without - beta, dtype=np.float64)
 
 
-def _bias_reduced(rows: LeastSquares, bread: FloatArray, residual: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _bias_reduced(
+    rows: LeastSquares | TwoWayRows, bread: FloatArray, beta: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Return CR2's scores (C, p) and Satterthwaite's degrees of freedom (p,)."""
     X, w = rows.X, rows.weight
+    residual = rows.y - X @ beta
     middle = bread @ ((w**2)[:, None] * X).T @ X @ bread
     C, p = rows.n_clusters, X.shape[1]
     scores, square = np.empty((C, p)), np.empty((C, p))
@@ -235,7 +308,7 @@ def _bias_reduced(rows: LeastSquares, bread: FloatArray, residual: FloatArray) -
     return scores, df
 
 
-def _places(rows: LeastSquares) -> list[IntArray]:
+def _places(rows: LeastSquares | TwoWayRows) -> list[IntArray]:
     order = np.argsort(rows.cluster, kind="stable")
     return np.split(order, np.cumsum(np.bincount(rows.cluster))[:-1])
 

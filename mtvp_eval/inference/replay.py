@@ -53,8 +53,9 @@ class DrawnRegion:
             return self._left_over_last(replay_cohorts(self.applications, self.rule, rng, draws))
         observed = self.observed()[0]
         cohorts = np.empty((draws, len(observed)), dtype=np.int8)
-        for b in np.unique(self.applications.block):
-            mine = np.flatnonzero(self.applications.block == b)
+        block = self.applications.block
+        for b in np.unique(block):
+            mine = np.flatnonzero(block == b)
             at_once = max(_CELLS_AT_ONCE // len(mine), 1)
             for first in range(0, draws, at_once):
                 part = cohorts[first : first + at_once]
@@ -85,7 +86,8 @@ def permutations(labels: CohortArray, rng: np.random.Generator, draws: int) -> C
     bits = int(labels.max()).bit_length()
     if len(labels) ** 2 > 2 ** (32 - bits):  # equal keys would be the rule
         return rng.permuted(np.repeat(labels[None], draws, axis=0), axis=1)
-    keys = rng.integers(0, 2**32, size=(draws, len(labels)), dtype=np.uint32)
+    pairs = rng.integers(0, 2**64, size=-(-draws * len(labels) // 2), dtype=np.uint64)  # twice as quick as single keys
+    keys = pairs.view(np.uint32)[: draws * len(labels)].reshape(draws, len(labels))
     keys <<= np.uint32(bits)
     keys |= labels.astype(np.uint32)
     keys.sort(axis=1)
@@ -192,6 +194,8 @@ def replay_statistics(
             estimate[piece.outcomes] += weight * seen[0][0]
             variance[piece.outcomes] += weight**2 * seen[1][0]
             at_once = min(_DRAWS_AT_ONCE, max(_CELLS_AT_ONCE // len(piece.units), 50))
+            if piece.fixed is not None:
+                at_once = draws
             for first in range(0, draws, at_once):
                 part = slice(first, first + at_once)
                 again = piece.moments(cohorts[part], plan, precision)
@@ -262,6 +266,8 @@ class _Piece:
 
     def accepts(self, cohorts: CohortArray, plan: ContrastPlan) -> BoolArray:
         """Tell in which replays everything estimable in the observed draw is so again."""
+        if self.fixed is not None:
+            return np.ones(len(cohorts), dtype=np.bool_)
         return np.asarray((plan.estimable(self.sizes(cohorts)) | ~self.estimable).all(axis=1))
 
     def moments(
@@ -273,7 +279,7 @@ class _Piece:
         size = self.sizes(cohorts).T.astype(precision)  # (G, B)
         later = np.cumsum(size[::-1], axis=0)[::-1]  # (G, B): later[a] starts after round a
         estimate, variance = (np.zeros((len(plan.names), J, B), dtype=precision) for _ in range(2))
-        f = self.numbers.astype(precision)
+        f = np.asarray(self.numbers, dtype=precision)
         used = [k for k in range(len(plan.names)) if self.estimable[k]]
         if bool((size == size[:, :1]).all()):
             return self._equal_sizes(mine, plan, used, size[:, :1], later[:, :1], f)
@@ -328,17 +334,26 @@ class _Piece:
         for row, k in zip(share, used, strict=True):
             for c, value in _shares(plan, k, size).items():
                 row[c] = np.ravel(value)[0]
-        estimate, variance = (np.zeros((len(plan.names), J, B), dtype=precision) for _ in range(2))
+        worth = []  # of each cohort: what a unit adds to each sum (2KJ, units)
         for h in range(1, self.cohorts + 1):
-            count = max(float(size[h - 1, 0]), 1.0)
-            per_unit = np.where(plan.cohort == h, 1 / count, 0.0)
+            per_unit = np.where(plan.cohort == h, 1 / max(float(size[h - 1, 0]), 1.0), 0.0)
             waiting = plan.after < h
             per_unit[waiting] = -1 / np.maximum(later[plan.after[waiting], 0], 1)
-            worth = np.stack([(share * per_unit.astype(precision)) @ one for one in f], axis=1)  # (K, J, units)
-            columns = np.concatenate([worth, worth**2]).reshape(-1, len(self.units))
-            first, second = (columns @ (mine == h).astype(precision).T).reshape(2, len(used), J, B)
-            estimate[used] += first
-            variance[used] += count / max(count - 1, 1) * np.maximum(second - first**2 / precision.type(count), 0)
+            own = np.stack([(share * per_unit.astype(precision)) @ one for one in f], axis=1)
+            worth.append(np.concatenate([own, own**2]).reshape(-1, len(self.units)))
+        estimate, variance = (np.zeros((len(plan.names), J, B), dtype=precision) for _ in range(2))
+        at_once = max(_CELLS_AT_ONCE // (2 * len(self.units)), 50)
+        for start in range(0, B, at_once):
+            part = slice(start, start + at_once)
+            for h, own in enumerate(worth, 1):
+                member = (mine[part] == h).astype(precision)
+                # One column at a time needs no rearranged copy of the members.
+                sums = own @ member.T if len(own) > 2 else np.stack([member @ column for column in own])
+                first, second = sums.reshape(2, len(used), J, -1)
+                count = max(float(size[h - 1, 0]), 1.0)
+                spread = np.maximum(second - first**2 / precision.type(count), 0)
+                estimate[used, :, part] += first
+                variance[used, :, part] += count / max(count - 1, 1) * spread
         scale = self.scale.astype(precision)[:, None]
         return (estimate * scale).transpose(2, 1, 0), (variance * scale**2).transpose(2, 1, 0)
 
@@ -371,7 +386,7 @@ def _pieces(region: DrawnRegion, numbers: FloatArray, plan: ContrastPlan) -> lis
             units = np.flatnonzero((block == b) & pattern)
             if len(units) < 4:
                 continue
-            part = own[outcomes][:, :, units]
+            part = np.take(own[outcomes], units, axis=2)
             part -= part.mean(axis=2, keepdims=True)
             scale = np.sqrt((part**2).mean(axis=(1, 2)))
             scale[scale == 0] = 1.0

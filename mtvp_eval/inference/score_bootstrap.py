@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mtvp_eval.arrays import BoolArray, FloatArray, IntArray
 from mtvp_eval.design.staggered import Cell, StaggeredDesign
@@ -127,13 +129,13 @@ def _by_cohort(effects: EffectEstimates, code: IntArray, k: int) -> tuple[FloatA
     return centred[:, used], share[:, used]
 
 
-def _studentised(scaled: FloatArray, share: FloatArray, scale: FloatArray, v: FloatArray) -> FloatArray:
+def _studentised(scaled: FloatArray, share: FloatArray, scale: FloatArray, v: NDArray[Any]) -> FloatArray:
     """Return abs(t*) of every draw, (B,)."""
     whole = scaled.sum(axis=1)
     own, pull = (scaled * scale).sum(axis=1), share * scale
     found = np.empty(v.shape[1])
     for first in range(0, len(found), _AT_ONCE):
-        part = v[:, first : first + _AT_ONCE]
+        part = v[:, first : first + _AT_ONCE].astype(np.float64)
         left = own[:, None] * part - pull @ (scaled.T @ part)  # linear in clusters, as cohorts are few
         spread = np.linalg.norm(left, axis=0)
         found[first : first + _AT_ONCE] = np.abs(whole @ part) / np.maximum(spread, np.finfo(np.float64).tiny)

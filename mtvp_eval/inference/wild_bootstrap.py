@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray
 from mtvp_eval.errors import EstimationError
-from mtvp_eval.inference.cluster_robust import LeastSquares, cluster_moments
+from mtvp_eval.inference.cluster_robust import LeastSquares, TwoWayRows
 
 FEWEST_ON_A_SIDE = 5
 """Below so many clusters with, or without, the programme the bootstrap is refused: its size is not kept."""
 _TIE = 1e-9
-_AT_ONCE = 1_000
+_AT_ONCE = 250
 """Draws worked on at once: few enough for the cache."""
 _WEBB = np.sqrt(np.array([0.5, 1.0, 1.5]))
 
@@ -71,16 +73,16 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Statistic:
-    """Numerator (C,) and rows whose squares are summed, per multiplier, as a constant less null times a slope."""
+    """Numerator and rows whose squares are summed, per multiplier, as a constant less null times a slope."""
 
-    lead: tuple[FloatArray, FloatArray]
+    lead: FloatArray  # (2, C)
     spread: tuple[_Rows, _Rows]
     estimate: float
     error: float  # without scalar factors: they cancel
 
 
 def wild_cluster_bootstrap(
-    rows: LeastSquares,
+    rows: LeastSquares | TwoWayRows,
     treated: BoolArray,
     rng: np.random.Generator,
     *,
@@ -129,11 +131,12 @@ def wild_cluster_bootstrap(
     refuse_few_clusters(rows.cluster, treated, ~treated)
     v, enumerated = multipliers(rows.n_clusters, rng, Multiplier(multiplier), draws)
     s = _statistic(rows, Version(version))
-    lead = [part @ v for part in s.lead]  # (B,)
-    squares = np.empty((3, v.shape[1]))
+    lead, squares = np.empty((2, v.shape[1])), np.empty((3, v.shape[1]))
     for first in range(0, v.shape[1], _AT_ONCE):
         part = slice(first, first + _AT_ONCE)
-        a, b = (rows.times(v[:, part]) for rows in s.spread)
+        here = v[:, part].astype(np.float64)
+        lead[:, part] = s.lead @ here
+        a, b = (rows.times(here) for rows in s.spread)
         for k, (one, other) in enumerate(((a, a), (a, b), (b, b))):
             squares[k, part] = np.einsum("cb,cb->b", one, other)
 
@@ -147,8 +150,8 @@ def wild_cluster_bootstrap(
     return WildTest(s.estimate, factor * s.error, p_value(null), low, high, v.shape[1], enumerated)
 
 
-def multipliers(C: int, rng: np.random.Generator, law: Multiplier, draws: int) -> tuple[FloatArray, bool]:
-    """Return multipliers of C clusters, (C, B), and whether they are all there are.
+def multipliers(C: int, rng: np.random.Generator, law: Multiplier, draws: int) -> tuple[NDArray[Any], bool]:
+    """Return multipliers of C clusters, (C, B), and whether they are all there are; signs take a byte each.
 
     >>> every, enumerated = multipliers(3, np.random.default_rng(0), Multiplier.RADEMACHER, 99)
     >>> every.shape, enumerated, float(every.sum())
@@ -158,12 +161,10 @@ def multipliers(C: int, rng: np.random.Generator, law: Multiplier, draws: int) -
         return np.concatenate([-_WEBB, _WEBB])[rng.integers(0, 6, size=(C, draws))], False
     if draws + 1 >= 2**C:
         bits = (np.arange(2**C)[None, :] >> np.arange(C)[:, None]) & 1
-        return np.where(bits == 1, 1.0, -1.0), True
+        return (2 * bits - 1).astype(np.int8), True
     random = np.frombuffer(rng.bytes(C * -(-draws // 8)), dtype=np.uint8).reshape(C, -1)
-    v = np.unpackbits(random, axis=1, count=draws).astype(np.float64)
-    v *= 2
-    v -= 1
-    return v, False
+    v = np.unpackbits(random, axis=1, count=draws).view(np.int8)
+    return 2 * v - 1, False
 
 
 def refuse_few_clusters(cluster: IntArray | ObjectArray, treated: BoolArray, comparison: BoolArray) -> None:
@@ -222,9 +223,9 @@ def share_as_large(drawn: FloatArray, seen: float) -> float:
     return float(np.mean(drawn >= seen * (1 - _TIE)))
 
 
-def _statistic(rows: LeastSquares, version: Version) -> _Statistic:
+def _statistic(rows: LeastSquares | TwoWayRows, version: Version) -> _Statistic:
     """Reduce a regression to what a draw of multipliers is multiplied with."""
-    gram, moment = cluster_moments(rows)
+    gram, moment = rows.moments()
     G = gram.sum(axis=0)
     bread = np.linalg.pinv(G, hermitian=True)
     beta = bread @ moment.sum(axis=0)
@@ -235,7 +236,7 @@ def _statistic(rows: LeastSquares, version: Version) -> _Statistic:
     by_leverage = version in (Version.WCR31, Version.WCR33)
     outcome = _restricted_scores(gram, moment, by_leverage)
     regressor = _restricted_scores(gram, gram[:, :, 0], by_leverage)
-    lead = outcome @ bread[0], regressor @ bread[0]
+    lead = np.stack([outcome @ bread[0], regressor @ bread[0]])
     if version in (Version.WCR11, Version.WCR31):
         spread = [_score_rows(gram, bread, g) for g in (outcome, regressor)]
         error = np.linalg.norm((moment - gram @ beta) @ bread[0])

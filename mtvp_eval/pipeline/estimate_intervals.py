@@ -16,7 +16,7 @@ from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.estimators import registry
 from mtvp_eval.estimators.method import Choices, Found
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
-from mtvp_eval.inference.cluster_robust import Kind, LeastSquares, cluster_robust, deletion_covariance, two_way_rows
+from mtvp_eval.inference.cluster_robust import Kind, TwoWayRows, cluster_robust, deletion_covariance, two_way_rows
 from mtvp_eval.inference.score_bootstrap import score_bootstrap
 from mtvp_eval.inference.wild_bootstrap import Multiplier, wild_cluster_bootstrap
 
@@ -119,7 +119,7 @@ def _left_out(effects: Found, asked: Asked, level: float) -> tuple[FloatArray, F
     return error, df, np.column_stack([effects.estimate - half, effects.estimate + half])
 
 
-def _rows(asked: Asked) -> LeastSquares:
+def _rows(asked: Asked) -> TwoWayRows:
     """Return the rows of the static two-way regression."""
     panel, design = asked.panel, asked.design
     place = design.rows_in(panel.unit_ids)

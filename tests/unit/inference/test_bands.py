@@ -55,3 +55,13 @@ def test_cluster_labels_are_checked_and_few_clusters_noted():
     by_two = clustered(e, np.array(list("rrrsss"), dtype=object))
     assert any("Only 2 clusters" in note for note in by_two.notes)
     assert by_two.df().tolist() == [1]
+
+
+def test_draws_are_sums_of_influence_values_under_the_signs() -> None:
+    """The same signs summed in double precision; single precision is off by 1e-6 of the spread."""
+    psi = np.random.default_rng(0).normal(size=(37, 3)) * [1.0, 1e-3, 1e5]
+    band = multiplier_bootstrap(effects(psi), np.random.default_rng(6), draws=16)
+    bits = np.frombuffer(np.random.default_rng(6).bytes(16 * 5), dtype=np.uint8).reshape(16, -1)
+    signs = 2.0 * np.unpackbits(bits, axis=1, count=37) - 1
+    low, high = np.quantile(signs @ psi / 37, [0.25, 0.75], axis=0, method="inverted_cdf")
+    assert band.std_error == pytest.approx((high - low) / 1.3489795003921634, rel=1e-5)
