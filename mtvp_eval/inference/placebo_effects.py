@@ -185,7 +185,13 @@ class UntouchedGroups:
 def untouched_groups(
     panel: Panel, design: StaggeredDesign, outcome: str, reference: Reference, rng: np.random.Generator
 ) -> UntouchedGroups:
-    """Find the groups for one project; parameters and errors are those of `placebo_effects`."""
+    """Find the groups for one project; parameters are those of `placebo_effects`.
+
+    Raises
+    ------
+    EstimationError
+        If several cohorts enter, outcomes are missing, or too few untouched groups are found.
+    """
     rows = design.rows_in(panel.unit_ids)
     y, weight = panel.outcomes[outcome][rows], panel.weight[rows]
     enters = design.cohort_index == 0

@@ -219,8 +219,8 @@ def synthetic_frame(fits: Iterable[SyntheticFit]) -> pd.DataFrame:
     import pandas as pd
 
     frame = pd.DataFrame([asdict(fit) for fit in fits])
-    for name in ("estimate", "without_low", "without_high", "in_time"):
+    for name in ("estimate", "without_low", "without_high", "in_time", "did_estimate"):
         frame[name] = 100.0 * np.expm1(frame[name].astype(float))
-    for name in ("pre_rmspe", "placebo_rmspe"):
+    for name in ("pre_rmspe", "placebo_rmspe", "did_rmspe"):
         frame[name] = 100.0 * frame[name].astype(float)
     return frame

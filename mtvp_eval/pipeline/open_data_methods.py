@@ -18,7 +18,8 @@ from mtvp_eval.pipeline.open_data_results import OpenData
 from mtvp_eval.pipeline.open_data_synthetic import SyntheticFit
 
 WITH_COVARIATES = ("sun_abraham", "etwfe", "imputation", "two_stage", "local_projections")
-METHODS = (*WITH_COVARIATES, "stacked", "synthetic_control")
+SYNTHETIC = ("synthetic_control", "synthetic_did")
+METHODS = (*WITH_COVARIATES, "stacked", *SYNTHETIC)
 _WAITING = frozenset({"imputation", "two_stage"})
 """They learn the untreated path from every untreated row, so that years before the start count as well."""
 _BY_EVENT = frozenset({"local_projections", "stacked"})
@@ -39,17 +40,21 @@ def other_methods(
 ) -> tuple[MethodEffect, ...]:
     """Return the overall effect on the primary outcome of every project and set by every other method.
 
-    Those of `WITH_COVARIATES` adjust as declared; the stack is a difference of means; synthetic control
-    (`synthetic`) stands only where five clean years precede the start.
+    Those of `WITH_COVARIATES` adjust as declared; the stack is a difference of means; the synthetic ones (`synthetic`)
+    stand only where five clean years precede the start.
     """
     groups = {p.name: [p] for p in data.projects}
     groups |= {name: [p for p in data.projects if p.name in members] for name, members in config.pooled.items()}
-    weighted = {f.project: f.estimate for f in synthetic if f.outcome == config.primary}
+    fits = {fit.project: fit for fit in synthetic if fit.outcome == config.primary}
     found = [effect for name, members in groups.items() for effect in _of_group(config, data, name, members)]
-    return tuple(
-        replace(e, estimate=weighted.get(e.project, e.estimate)) if e.method == "synthetic_control" else e
-        for e in found
-    )
+    return tuple(_from_fit(effect, fits.get(effect.project)) for effect in found)
+
+
+def _from_fit(effect: MethodEffect, fit: SyntheticFit | None) -> MethodEffect:
+    """Take the estimate of a synthetic method from its fit."""
+    if fit is None or effect.method not in SYNTHETIC:
+        return effect
+    return replace(effect, estimate=fit.estimate if effect.method == "synthetic_control" else fit.did_estimate)
 
 
 def _of_group(config: OpenDataConfig, data: OpenData, name: str, members: list[Project]) -> Iterator[MethodEffect]:
@@ -64,7 +69,7 @@ def _of_group(config: OpenDataConfig, data: OpenData, name: str, members: list[P
 
 
 def _estimate(config: OpenDataConfig, method: str, panel: Panel, design: StaggeredDesign, members: int) -> float:
-    if method == "synthetic_control" or (method in _BY_EVENT and members > 1):
+    if method in SYNTHETIC or (method in _BY_EVENT and members > 1):
         return float("nan")
     choices = Choices(config.estimation.covariates if method in WITH_COVARIATES else (), Weighting.PATIENT)
     compared = replace(design, comparison=Comparison.NOT_YET_ENROLLED) if method in _WAITING else design

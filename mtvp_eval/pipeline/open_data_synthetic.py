@@ -1,6 +1,7 @@
-"""Synthetic control by project where enough years of one sector definition precede the start, with what they hide.
+"""Synthetic control and synthetic DiD by project where enough years of one sector definition precede the start.
 
-Source: specification section 7 (refusal, diagnostics, in-time placebo, leave-one-donor-out, rank with +1).
+Source: specification section 7 (refusal, diagnostics, in-time placebo, leave-one-donor-out, rank with +1);
+Arkhangelsky, Athey, Hirshberg, Imbens & Wager (2021), American Economic Review 111, for synthetic DiD.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mtvp_eval.arrays import BoolArray, FloatArray
 from mtvp_eval.data.open_data.codes import Break
 from mtvp_eval.data.open_data.projects import Project
 from mtvp_eval.data.panel import Panel
@@ -18,6 +20,7 @@ from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.estimators.simplex import simplex_least_squares
 from mtvp_eval.estimators.synthetic_cohorts import LEAST_PRE_PERIODS, SyntheticResult
 from mtvp_eval.estimators.synthetic_control import synthetic_control
+from mtvp_eval.estimators.synthetic_did import did_weights
 from mtvp_eval.pipeline.open_data import sample, why_not
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
 from mtvp_eval.pipeline.open_data_exposed import entry_year
@@ -40,6 +43,8 @@ class SyntheticFit:
     largest_weight, effective_donors : concentration; one over the sum of squared weights.
     without_low, without_high : least and largest effect without one donor that carries weight.
     in_time : effect of a start that did not happen, within the years before; NaN where they are too few.
+    did_estimate, did_rmspe, did_donors : synthetic DiD in log points, its error before the start about its own level,
+        and its effective donors; its ridge makes the weights unique where those of the synthetic control are not.
     """
 
     project: str
@@ -57,10 +62,13 @@ class SyntheticFit:
     without_high: float = float("nan")
     in_time: float = float("nan")
     placebos: int = 0
+    did_estimate: float = float("nan")
+    did_rmspe: float = float("nan")
+    did_donors: float = float("nan")
 
 
 def synthetic_fits(config: OpenDataConfig, data: OpenData) -> tuple[SyntheticFit, ...]:
-    """Return the synthetic control of every project on every outcome that is no GP column, or why there is none."""
+    """Return what can be fitted for every project on every outcome that is no GP column, or why nothing is."""
     outcomes = (config.primary, *config.secondary)
     return tuple(_of_project(config, data, p, outcome) for p in data.projects for outcome in outcomes)
 
@@ -96,7 +104,9 @@ def _of_project(config: OpenDataConfig, data: OpenData, project: Project, outcom
 def _tried(config: OpenDataConfig, data: OpenData, project: Project, refused: SyntheticFit) -> SyntheticFit:
     """Fit what can be fitted; `refused` names it and its window."""
     panel, design = sample(config, data, [project], refused.outcome, refused.first_year)
-    if _fits_perfectly(panel, design, refused.outcome):
+    paths = _paths(panel, design, refused.outcome)
+    refused = _with_did(refused, paths)
+    if _fits_perfectly(paths):
         return replace(refused, refused="not_unique")
     rng = np.random.default_rng(config.estimation.seed)
     try:
@@ -108,14 +118,47 @@ def _tried(config: OpenDataConfig, data: OpenData, project: Project, refused: Sy
     return _fit(refused, found)
 
 
-def _fits_perfectly(panel: Panel, design: StaggeredDesign, outcome: str) -> bool:
-    """Whether the untouched follow the years before exactly: with fewer years than donors many mixtures then do."""
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """Yearly means of the project (T,) and donors (N, T); `pre` years come before its base ends, `after` are full."""
+
+    treated: FloatArray
+    donors: FloatArray
+    pre: int
+    after: BoolArray
+    members: int
+
+
+def _paths(panel: Panel, design: StaggeredDesign, outcome: str) -> _Paths:
     rows = design.rows_in(panel.unit_ids)
     y, w, enters = panel.outcomes[outcome][rows], panel.weight[rows], design.cohort_index == 0
-    before = design.clock < design.cohorts[0] - design.anticipation
-    treated, donors = np.average(y[enters], axis=0, weights=w[enters])[before], y[~enters][:, before]
+    entry = design.cohorts[0]
+    pre = int((design.clock < entry - design.anticipation).sum())
+    treated = np.average(y[enters], axis=0, weights=w[enters])
+    return _Paths(treated, y[~enters], pre, design.clock >= entry, int(enters.sum()))
+
+
+def _fits_perfectly(paths: _Paths) -> bool:
+    """Whether the untouched follow the years before exactly: with fewer years than donors many mixtures then do."""
+    treated, donors = paths.treated[: paths.pre], paths.donors[:, : paths.pre]
     gap = treated - simplex_least_squares(donors.T, treated) @ donors
     return float(np.sqrt(np.mean(gap**2))) < PERFECT
+
+
+def _with_did(named: SyntheticFit, paths: _Paths) -> SyntheticFit:
+    r"""Add synthetic DiD: the gap over the full years less that over the weighted years before.
+
+    .. math:: \hat\tau = \bar g_{t \ge e} - \sum_{s<e} \lambda_s g_s, \qquad g_t = Y_{1t} - \sum_j \omega_j Y_{jt}
+    """
+    omega, years = did_weights(paths.treated, paths.donors, paths.pre, paths.members)
+    gap = paths.treated - omega @ paths.donors
+    before = gap[: paths.pre]
+    return replace(
+        named,
+        did_estimate=float(gap[paths.after].mean() - years @ before),
+        did_rmspe=float(before.std()),
+        did_donors=float(1 / (omega**2).sum()),
+    )
 
 
 def _fit(named: SyntheticFit, found: SyntheticResult) -> SyntheticFit:

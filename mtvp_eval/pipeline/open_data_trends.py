@@ -56,12 +56,13 @@ def trend_bounds(answer: OpenDataEvaluation) -> tuple[TrendBound, ...]:
     The covariance of an event study is that of untouched groups of the project's size: a variance among one or a few
     municipalities cannot be learnt from themselves.
     """
-    asked = [(answer.config.primary, window) for window in (UNBROKEN, ALL_YEARS)]
-    asked += [(outcome, UNBROKEN) for outcome in answer.config.secondary]
+    config = answer.config
+    windows = {config.primary: (UNBROKEN, ALL_YEARS), **dict.fromkeys(config.secondary, (UNBROKEN,))}
     return tuple(
         bound
-        for outcome, window in asked
+        for outcome, asked in windows.items()
         for project in answer.data.projects
+        for window in asked
         for bound in _of_window(answer, project.name, outcome, window)
     )
 

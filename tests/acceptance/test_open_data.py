@@ -138,7 +138,11 @@ def test_other_estimators_stand_beside_the_declared_one(inputs):
     assert np.abs(projects["local_projections"] - projects["declared"])[alone].max() < 1e-6
     assert np.abs(frame["two_stage"] - frame["imputation"]).max() < 1e-6  # the same untreated path
     assert frame.loc["all", "imputation"] != pytest.approx(frame.loc["all", "declared"], abs=1e-3)
-    assert frame.loc[list(inputs.pooled), ["local_projections", "stacked", "synthetic_control"]].isna().all(axis=None)
+    assert (
+        frame.loc[list(inputs.pooled), ["local_projections", "stacked", "synthetic_control", "synthetic_did"]]
+        .isna()
+        .all(axis=None)
+    )
     assert frame["stacked"].notna().sum() == len(projects)
 
 
@@ -150,6 +154,13 @@ def test_a_synthetic_comparison_stands_with_its_diagnostics_or_its_refusal(input
     assert made[shown].notna().all(axis=None)
     assert (made["clean_years"] >= 5).all()
     assert refused["reason_text"].str.len().min() > 10
+    did = page.table("synthetic_did").frame
+    assert set(did.loc[did["refused"] == "", "project"]) == set(made["project"])
+    assert (did["refused"].isin(["", "not_unique", "no_fit"])).all()
+    said = SENTENCES["synthetic"](inputs, "en")[-1]
+    outside = ((did["did_estimate"] < did["ci_low"]) | (did["did_estimate"] > did["ci_high"])).sum()
+    assert f"can be made for {len(did)}, since its weights are unique" in said
+    assert f"declared effect: {outside} of them" in said
 
 
 def test_the_size_of_the_test_is_said_with_its_error(inputs):

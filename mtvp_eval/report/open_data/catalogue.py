@@ -30,6 +30,7 @@ TABLES: Mapping[str, Callable[[OpenDataInputs, str], ReportTable]] = {
     "methods": tables_robust.methods,
     "synthetic": tables_robust.synthetic,
     "synthetic_refused": tables_robust.synthetic_refused,
+    "synthetic_did": tables_robust.synthetic_did,
     "robust": tables_robust.robust,
     "robust_slope": tables_robust.robust_slope,
     "robust_sectors": tables_robust.robust_sectors,

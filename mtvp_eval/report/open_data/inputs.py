@@ -60,6 +60,7 @@ FRAMES: dict[str, tuple[str, ...]] = {
     "synthetic": (
         *("project", "outcome", "first_year", "clean_years", "refused", "estimate", "p_value", "pre_rmspe"),
         *("placebo_rmspe", "largest_weight", "effective_donors", "without_low", "without_high", "in_time", "placebos"),
+        *("did_estimate", "did_rmspe", "did_donors"),
     ),
     "sensitivity": ("sensitivity", *_EFFECT),
     "methods": ("project", "method", "per_cent"),

@@ -142,7 +142,21 @@ def synthetic(inputs: OpenDataInputs, language: str) -> list[str]:
     if len(worse):
         names = list(dict.fromkeys(inputs.label(str(name), language) for name in worse["project"]))
         said.append(say("synthetic_fit", language, names=joined(names, language)))
-    return said
+    return [*said, _did(inputs, language)] if frame["did_estimate"].notna().any() else said
+
+
+def _did(inputs: OpenDataInputs, language: str) -> str:
+    """Say how many synthetic DiDs can be made and how many lie outside the declared placebo interval."""
+    own = inputs.overall(*inputs.outcomes)[["project", "outcome", "ci_low", "ci_high"]]
+    frame = inputs.frames["synthetic"].merge(own, on=["project", "outcome"]).dropna(subset=["did_estimate"])
+    outside = frame[(frame["did_estimate"] < frame["ci_low"]) | (frame["did_estimate"] > frame["ci_high"])]
+    names = [
+        f"{inputs.label(row.project, language)}, {term('open_data_outcome', row.outcome, language)} "
+        f"{signed(row.did_estimate, language)}"
+        for row in outside.itertuples()
+    ]
+    named = "; ".join(names) if names else say("nothing", language)
+    return say("synthetic_did", language, made=len(frame), outside=len(outside), names=named)
 
 
 def pooling(inputs: OpenDataInputs, language: str) -> list[str]:

@@ -70,6 +70,25 @@ def synthetic_refused(inputs: OpenDataInputs, language: str) -> ReportTable:
     return table("synthetic_refused", frame, columns, ("project", "outcome"), language)
 
 
+def synthetic_did(inputs: OpenDataInputs, language: str) -> ReportTable:
+    """Return every synthetic DiD that can be made, beside the declared effect and its placebo interval."""
+    frame = inputs.frames["synthetic"]
+    own = inputs.overall(*inputs.outcomes)[["project", "outcome", "per_cent", "ci_low", "ci_high"]]
+    frame = frame[frame["did_estimate"].notna()].merge(own, on=["project", "outcome"])
+    columns = (
+        column("label", language),
+        column("title", language),
+        column("clean_years", language, "number"),
+        column("did_estimate", language, "number", "per_cent", unit="%", decimals=1, signed=True),
+        column("did_rmspe", language, "number", "fit", unit="%", decimals=2),
+        column("did_donors", language, "number", "effective_donors"),
+        column("per_cent", language, "number", "declared", unit="%", decimals=1, low="ci_low", high="ci_high",
+               signed=True),
+        column("interval", language, "interval", level=inputs.level, decimals=1, low="ci_low", high="ci_high"),
+    )  # fmt: skip
+    return table("synthetic_did", named(frame, inputs, language), columns, ("project", "outcome"), language)
+
+
 def methods(inputs: OpenDataInputs, language: str) -> ReportTable:
     """Return the declared effect on the primary outcome beside those of other estimators."""
     frame = inputs.frames["methods"]

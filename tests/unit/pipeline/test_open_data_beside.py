@@ -12,9 +12,11 @@ import pytest
 from mtvp_eval.costbenefit.prices import Index, read_price_table
 from mtvp_eval.data.open_data.codes import Break
 from mtvp_eval.errors import CommandError, DataError, LedgerError
+from mtvp_eval.estimands.estimand import Weighting
+from mtvp_eval.estimators.synthetic_did import synthetic_did
 from mtvp_eval.inference.fieller import RatioSet
 from mtvp_eval.inference.honest import original_interval
-from mtvp_eval.pipeline.open_data import evaluate_open_data, prepare_open_data
+from mtvp_eval.pipeline.open_data import evaluate_open_data, prepare_open_data, sample
 from mtvp_eval.pipeline.open_data_config import OpenDataConfig
 from mtvp_eval.pipeline.open_data_euros import euro_effects
 from mtvp_eval.pipeline.open_data_results import OpenDataEvaluation
@@ -167,6 +169,25 @@ def test_synthetic_comparisons_need_five_years_of_one_definition(answer):
     made = [f for f in fits.values() if not f.refused]
     assert made
     assert all(f.pre_rmspe > 1e-9 for f in made)
+
+
+def test_synthetic_did_is_that_of_the_library(answer):
+    config, data = answer.config, answer.data
+    project = next(p for p in data.projects if p.name == "west_friesland")  # seven municipalities, by insured years
+    other = next(p for p in data.projects if p.name == "terneuzen")
+    fits = {(f.project, f.outcome): f for f in synthetic_fits(config, data)}
+    for chosen, outcome in ((project, "pharmacy"), (other, "hospital")):
+        fit = fits[chosen.name, outcome]
+        panel, design = sample(config, data, [chosen], outcome, fit.first_year)
+        rng = np.random.default_rng(1)
+        own = synthetic_did(panel, design, outcome, rng=rng, placebos=1, weighting=Weighting.PATIENT)
+        # the same weights and sums in another order
+        assert fit.did_estimate == pytest.approx(float(own.effects.estimate[0]), abs=1e-12)
+        assert fit.did_donors == pytest.approx(1 / (own.fits[0].unit_weights ** 2).sum(), rel=1e-12)
+    few = fits["deventer", "hospital"]  # four clean years
+    assert few.refused == "few_years"
+    assert np.isnan(few.did_estimate)
+    assert not np.isnan(fits["terneuzen", "hospital"].did_estimate)
 
 
 @pytest.mark.shared
