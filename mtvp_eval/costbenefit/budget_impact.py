@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray
+from mtvp_eval.costbenefit.effects import PricedEffects, QuantityBasis
 from mtvp_eval.costbenefit.flows import at
 from mtvp_eval.costbenefit.ledger import Quantity
 from mtvp_eval.costbenefit.net_benefit import NetBenefit, Total, critical_value, total_of
@@ -122,25 +123,47 @@ def programme_return(result: NetBenefit, party: Party = Party.INSURER, horizon: 
     return Return(programme, induced, savings)
 
 
+def mean_effect(effects: PricedEffects, outcome: str) -> Total:
+    """Return an outcome's effect per patient-year, of its totals together where they are totals, with its uncertainty.
+
+    >>> from mtvp_eval.costbenefit.effects import EffectKey, totals
+    >>> mean_effect(totals([EffectKey("a", "euro", 2023, 2023, 1000.0)], [-15_000.0], [[4e6]]), "a").mean
+    -15.0
+    """
+    own, coefficient = effects.of(outcome), np.zeros(effects.n + 1)
+    coefficient[own] = 1.0 / _covered(effects, outcome).sum()
+    return total_of(coefficient, effects)
+
+
+def _covered(effects: PricedEffects, outcome: str) -> FloatArray:
+    """What each effect of an outcome grows by when the effect per patient-year grows by one."""
+    keys = [effects.key[k] for k in effects.of(outcome)]
+    if effects.basis is QuantityBasis.PER_PATIENT_YEAR:
+        return np.ones(len(keys))
+    if not all(key.patient_years for key in keys):
+        raise LedgerError(f"{outcome}: the patient-years that its totals cover are not given.")
+    return np.array([key.patient_years for key in keys], dtype=float)
+
+
 def break_even_effect(
     result: NetBenefit,
     outcome: str,
     perspective: Perspective = Perspective.INSURER,
     horizon: Horizon = Horizon.OBSERVED,
 ) -> float:
-    r"""Return the factor by which one outcome's effects must be multiplied for a present value of zero.
+    r"""Return the effect of one outcome per patient-year at which a present value is zero.
 
-    .. math:: f = 1 - NPV / \sum_{k \in outcome} c_k \theta_k
+    .. math:: \theta^* = \bar\theta - NPV / \sum_{k \in outcome} c_k n_k
 
-    Other effects stay as estimated. 1 means that the estimate itself breaks even; a negative factor that the sign would
-    have to turn. Raises ``LedgerError`` when the outcome carries no money.
+    with c_k the worth of a unit of each effect and n_k what it grows by per unit and patient-year (the patient-years of
+    a total). Other effects and all amounts stay as they are. Raises ``LedgerError`` when the outcome carries no money,
+    or when totals do not say which patient-years they cover.
     """
-    total = result.total(perspective, horizon)
-    own = result.effects.of(outcome)
-    worth = float(total.coefficient[own] @ result.effects.mean[own]) if len(own) else 0.0
+    total, own = result.total(perspective, horizon), result.effects.of(outcome)
+    worth = float(total.coefficient[own] @ _covered(result.effects, outcome)) if len(own) else 0.0
     if worth == 0.0:
         raise LedgerError(f"{outcome} carries no money in this ledger, so no size of it breaks even.")
-    return 1.0 - total.mean / worth
+    return mean_effect(result.effects, outcome).mean - total.mean / worth
 
 
 def saving_rate(result: NetBenefit, baseline_cost: float, horizon: Horizon = Horizon.OBSERVED) -> Total:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -72,15 +72,6 @@ class PricedEffects:
     def standard_errors(self) -> FloatArray:
         """Return the standard errors (K,)."""
         return np.sqrt(np.diag(self.covariance))
-
-    def scaled(self, factor: FloatArray) -> PricedEffects:
-        r"""Return :math:`D\theta` with covariance :math:`DVD`, D = diag(factor); for example 1/4 from year to quarter.
-
-        >>> effects = per_patient_year(["a"], ["euro"], [4.0], [[1.0]], price_years=[2023])
-        >>> effects.scaled(np.array([0.25])).mean.tolist()
-        [1.0]
-        """
-        return replace(self, mean=self.mean * factor, covariance=self.covariance * np.outer(factor, factor))
 
 
 def _problems(effects: PricedEffects) -> list[str]:

@@ -216,8 +216,11 @@ def _quantity_scale(
         mean, sd = spread.decay
         decay = beta_share(np.array([mean]), sd, quantiles.level("decay"))[:, 0]
         path = np.stack([geometric(scenario.observed_years, scenario.n_years, float(d)) for d in decay])
-        scale[:, 2] *= path / scenario.persistence
-        varied["decay"]["all_effects"] = decay
+        scale[:, 2] *= path / path.mean(
+            axis=0
+        )  # the declared persistence is the mean, as a price or a share is its own
+        if np.ptp(decay) > 0.0:
+            varied["decay"]["all_effects"] = decay
     return scale
 
 

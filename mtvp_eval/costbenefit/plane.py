@@ -56,8 +56,8 @@ class Difference:
 
     @property
     def quadrant(self) -> Quadrant:
-        """The quadrant of the means; no more effect counts as less, no less cost as more."""
-        if self.effect > 0:
+        """The quadrant of the means; without a difference in effect the one with less cost dominates."""
+        if self.effect > 0 or (self.effect == 0 and self.cost < 0):
             return Quadrant.NE if self.cost > 0 else Quadrant.SE
         return Quadrant.SW if self.cost < 0 else Quadrant.NW
 

@@ -33,7 +33,8 @@ class Spread:
 
     `price`: coefficient of variation of both prices (gamma). `cashable` and `avoidable`: standard deviation of the
     share around the ledger's (beta, one draw for all years of a line). `lag`: chances of cash and avoidance coming 0,
-    1, 2, … years later. `decay`: mean and standard deviation of the yearly decay after the observed years (beta).
+    1, 2, … years later. `decay`: mean and standard deviation of the yearly decay after the observed years (beta), whose
+    persistence varies around the scenario's.
     `uptake`: coefficient of variation of patient-years after the observed years (gamma). `dependence`: inputs of one
     kind share one quantile, so that a high amount comes with high amounts, unless independence was declared.
     """
@@ -101,6 +102,7 @@ def read_spread(mapping: Mapping[str, Any], ledger: Ledger) -> Spread:
             problems.number(decay["mean"], "decay.mean", 0, 1),
             problems.number(decay["sd"], "decay.sd", 1e-9, 0.5),
         )
+        _check_share([decay[0]], decay[1], "decay", problems)
     uptake = problems.number(mapping.get("uptake", 0.0), "uptake", 0.0, 10.0)
     dependence = mapping.get("dependence", Dependence.COMMON.value)
     if dependence not in list(Dependence):
@@ -130,16 +132,20 @@ def check_size(line: LedgerLine, kind: str, size: Any, where: str, problems: Pro
     written = {name: _numbers(getattr(line, name)) for name in ("cashable", "avoidable")}
     if kind == "lag" and all(len(set(values)) < 2 for values in written.values()):
         problems.add(where, "moves nothing: cashable and avoidable are the same in every year")
-    if kind not in written or not size > 0.0:
-        return
-    inner = [share for share in written[kind] if 0.0 < share < 1.0]
-    if written[kind] and not inner:
-        shares = " and ".join(f"{share:g}" for share in sorted(set(written[kind])))
-        problems.add(where, f"the share is {shares}, which cannot vary: change it, or declare no spread")
-    for share in sorted(set(inner)):
+    if kind in written and size > 0.0:
+        _check_share(written[kind], size, where, problems)
+
+
+def _check_share(shares: Sequence[float], sd: float, where: str, problems: Problems) -> None:
+    """Note shares that cannot have the standard deviation: all are 0 or 1, or one is too near to them."""
+    inner = sorted({share for share in shares if 0.0 < share < 1.0})
+    if not inner and all(share in (0.0, 1.0) for share in shares):
+        said = " and ".join(f"{share:g}" for share in sorted(set(shares)))
+        problems.add(where, f"the share is {said}, which cannot vary: change it, or declare no spread")
+    for share in inner:
         most = math.sqrt(share * (1.0 - share))
-        if size >= most:
-            problems.add(where, f"standard deviation {size:g} around a share of {share:g}: must be below {most:.3g}")
+        if sd >= most:
+            problems.add(where, f"standard deviation {sd:g} around a share of {share:g}: must be below {most:.3g}")
 
 
 def _numbers(share: Any) -> list[float]:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtvp_eval.costbenefit.budget_impact import PLAUSIBLE_SAVING, saving_rate
+from mtvp_eval.costbenefit.budget_impact import PLAUSIBLE_SAVING, break_even_effect, mean_effect, saving_rate
 from mtvp_eval.costbenefit.contract import minimum_rate_for, under_noise
 from mtvp_eval.costbenefit.joint_interval import JointTotal, Uncertain
+from mtvp_eval.costbenefit.net_benefit import NetBenefit
 from mtvp_eval.costbenefit.parties import Perspective
 from mtvp_eval.costbenefit.spread import Dependence
 from mtvp_eval.costbenefit.voi import evppi_linear, evppi_regression, evsi_linear, regression_beside
+from mtvp_eval.errors import LedgerError
 from mtvp_eval.pipeline.evaluate import Evaluation
 from mtvp_eval.pipeline.money_beside import Beside
 from mtvp_eval.report.inputs import page_frame
@@ -86,6 +88,18 @@ def _inputs(
             found = evppi_regression(worth, x[:, None], rng, permutations=50)
             rows.append((kind, name, found.value, found.cross_fitted, found.floor))
     return rows
+
+
+def break_even_effects(result: NetBenefit, level: float) -> pd.DataFrame:
+    """Each priced effect per patient-year beside the one at which the insurer breaks even, all else as it is."""
+    rows: list[tuple[Any, ...]] = []
+    for outcome in result.effects.outcomes():
+        own = mean_effect(result.effects, outcome)
+        try:
+            rows.append((outcome, own.mean, *own.interval(level), break_even_effect(result, outcome)))
+        except LedgerError:  # no effect of it reaches the insurer
+            continue
+    return page_frame("break_even_effects", rows)
 
 
 def saving(uncertain: Uncertain, beside: Beside, level: float) -> pd.DataFrame:

@@ -19,7 +19,13 @@ from mtvp_eval.costbenefit.spread import Dependence, Spread
 from mtvp_eval.costbenefit.stakeholders import stranded_cost
 from mtvp_eval.pipeline.evaluate import Evaluation
 from mtvp_eval.pipeline.money_beside import Beside
-from mtvp_eval.pipeline.money_decision import contract, measure_next, observed_quarters, saving
+from mtvp_eval.pipeline.money_decision import (
+    break_even_effects,
+    contract,
+    measure_next,
+    observed_quarters,
+    saving,
+)
 from mtvp_eval.pipeline.money_parties import budget, capacity_frame, funding, parties, returns, spread_frame
 from mtvp_eval.pipeline.money_plane import acceptability, against, plane
 from mtvp_eval.pipeline.pricing import Variant
@@ -107,6 +113,7 @@ def insurer_page(evaluation: Evaluation, uncertain: Uncertain, beside: Beside) -
         measure_next=measure_next(
             uncertain, spread.dependence, observed_quarters(evaluation), np.random.default_rng(seed)
         ),
+        break_even_effects=break_even_effects(result, level),
         saving=saving(uncertain, beside, level),
         placebo_year=page_frame("placebo_year", [])
         if beside.placebo is None

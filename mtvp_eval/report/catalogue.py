@@ -62,6 +62,7 @@ PAGE: Mapping[str, Callable[[ReportInputs, str], ReportTable]] = {
     "tornado": insurer_page.tornado,
     "contract": insurer_page.contract,
     "measure_next": insurer_page.measure_next,
+    "break_even_effects": returns.break_even_effects,
     "saving": insurer_page.saving,
     "placebo_year": insurer_page.placebo_year,
     "scenarios": insurer_page.scenarios,

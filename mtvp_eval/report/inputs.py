@@ -91,6 +91,7 @@ PAGE_FRAMES: dict[str, tuple[str, ...]] = {
     "tornado": ("input", "name", "low_value", "high_value", "at_low", "at_high", "width", "origin"),
     "contract": ("rule", "minimum_rate", "paid_without_effect", "unpaid_with_effect"),
     "measure_next": ("kind", "name", "value", "check", "floor"),
+    "break_even_effects": ("outcome", "estimate", "low", "high", "break_even"),
     "saving": ("saving", "ci_low", "ci_high", "benchmark", "baseline", "evidence", "source"),
     "placebo_year": (
         *("perspective", "total", "ci_low", "ci_high", "per_patient_year", "low_per_patient_year"),
@@ -172,6 +173,7 @@ class InsurerPage:
     tornado: pd.DataFrame
     contract: pd.DataFrame
     measure_next: pd.DataFrame
+    break_even_effects: pd.DataFrame
     saving: pd.DataFrame
     placebo_year: pd.DataFrame
     scenarios: pd.DataFrame

@@ -134,7 +134,25 @@ def break_even(inputs: ReportInputs, language: str) -> list[str]:
                 comparison=say(order, language),
             )
         )
-    return said
+    return [*said, *_break_even_effects(inputs, language)]
+
+
+def _break_even_effects(inputs: ReportInputs, language: str) -> list[str]:
+    """Say, effect by effect, which size would let the insurer neither gain nor lose, beside the estimate."""
+    page = None if inputs.money is None else inputs.money.page
+    if page is None or page.break_even_effects.empty:
+        return []
+    items = [
+        say(
+            "break_even_one",
+            language,
+            title=inputs.outcome(str(row.outcome)).title[language],
+            wanted=euro(row.break_even, language, 2, signed=True),
+            estimate=euro(row.estimate, language, 2, signed=True),
+        )
+        for row in page.break_even_effects.itertuples()
+    ]
+    return [say("break_even_effects", language, items=joined(items, language))]
 
 
 def reading(inputs: ReportInputs, language: str) -> list[str]:

@@ -37,6 +37,20 @@ def returns(inputs: ReportInputs, language: str) -> ReportTable:
     return table("returns", frame, columns, ("scenario", "part"), language)
 
 
+def break_even_effects(inputs: ReportInputs, language: str) -> ReportTable:
+    """Return each effect on cost beside the one at which the insurer neither gains nor loses, all else as it is."""
+    frame = page_of(inputs).break_even_effects.reset_index(drop=True)
+    frame = frame.assign(title=[inputs.outcome(str(outcome)).title[language] for outcome in frame["outcome"]])
+    money: dict[str, Any] = {"decimals": 2, "signed": True, "unit": text("unit.eur_patient_year", language)}
+    columns = (
+        Column("title", column("outcome", language).label),
+        column("estimate", language, "number", low="low", high="high", **money),
+        column("interval", language, "interval", level=inputs.level, decimals=2, low="low", high="high"),
+        Column("break_even", text("column.break_even_effect", language), "number", **money),
+    )
+    return table("break_even_effects", frame, columns, ("outcome",), language)
+
+
 def budget_impact(inputs: ReportInputs, language: str) -> ReportTable:
     """Return the insurer's undiscounted budget by year: programme, rises, falls that are cash, and their sum."""
     frame = page_of(inputs).budget_impact.reset_index(drop=True)

@@ -67,6 +67,9 @@ def test_draws_that_do_not_match_are_refused():
 def test_quadrants():
     quadrants = [Difference(e, c, 1, 1, 0).quadrant for e, c in ((1, 1), (1, -1), (-1, -1), (-1, 1))]
     assert quadrants == [Quadrant.NE, Quadrant.SE, Quadrant.SW, Quadrant.NW]
+    # the same effect at less cost dominates and has no ratio to accept; more effect at the same cost dominates too
+    on_axes = [Difference(e, c, 1, 1, 0).quadrant for e, c in ((0, -1), (0, 1), (1, 0), (-1, 0))]
+    assert on_axes == [Quadrant.SE, Quadrant.NW, Quadrant.SE, Quadrant.NW]
 
 
 def test_fieller_boundaries():

@@ -118,6 +118,20 @@ def test_an_uncertain_lag_moves_the_estimate_to_the_middle_of_its_interval(docum
     assert abs(joint.location.mean() - at_once) > 10 * slack
 
 
+def test_decay_varies_around_the_persistence_of_each_scenario(price_table, result):
+    steep = replace(result.scenario, persistence=np.array([1.0, 0.6, 0.36]))
+    spread = Spread(decay=(0.2, 0.1))
+    for scenario in (result.scenario, steep):
+        made = net_benefit(result.ledger, result.effects, price_table, scenario)
+        joint = Uncertain.of(made, spread, 11).total(Perspective.INSURER, Horizon.ALL)
+        # linear in the drawn factors, whose mean is 1 to rounding
+        assert joint.location.mean() == pytest.approx(made.total(Perspective.INSURER, Horizon.ALL).mean, rel=1e-9)
+        # the second year: 15,000 x persistence x (1 - d) / 0.8; 2e-3: the sd of 2,000 stratified draws of a beta
+        second = Uncertain.of(made, spread, 11).total(Perspective.INSURER, Horizon.ALL, np.array([0.0, 1.0, 0.0]))
+        expected = 15_000 * scenario.persistence[1] * 0.1 / 0.8
+        assert second.location.std() == pytest.approx(expected, rel=2e-3)
+
+
 def test_amounts_that_rise_together_widen_the_interval(document, make_line, price_table):
     document["lines"][0]["price_payer"] = {"item": "mtvp_fee", "issue": 2023}
     document["lines"].append(

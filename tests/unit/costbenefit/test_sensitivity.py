@@ -52,10 +52,8 @@ def test_other_inputs_keep_their_means(result):
     spread = Spread(price={"fee": 0.2}, cashable={"hospital": 0.2}, decay=(0.2, 0.1), uptake=0.1)
     draws = joint_draws(result, spread, 20_000, np.random.default_rng(4))
     pv = draws.present_value(result.scenario.factors())[:, INSURER]
-    # the third year's persistence is the mean of (1-d)^2 = (1 - .2)^2 + .01, above the square of the mean
     exact = result.total(Perspective.INSURER, Horizon.ALL).mean
-    shift = 15_000 * 0.01 * result.scenario.factors()[2]
-    assert pv.mean() == pytest.approx(exact + shift, abs=4 * pv.std() / np.sqrt(len(pv)))
+    assert pv.mean() == pytest.approx(exact, abs=4 * pv.std() / np.sqrt(len(pv)))
     # the observed year: variances of the price (.2 x 11,520)^2, of the cash share (.2 x 15,000)^2 and of the effect,
     # 4e6 x 8/6 for the t, times (.5^2 + .2^2); uptake and decay are known there. 4 %: four Monte Carlo errors
     variance = (0.2 * 11_520) ** 2 + (0.2 * 15_000) ** 2 + 4e6 * 8 / 6 * (0.5**2 + 0.2**2)
@@ -111,6 +109,9 @@ def test_a_spread_is_read_strictly(result):
         "lag": {"hospital": [0.5]},
         "decay": {"mean": 2},
     }
+    for decay, said in (({"mean": 0, "sd": 0.1}, "which cannot vary"), ({"mean": 0.1, "sd": 0.4}, "must be below 0.3")):
+        with pytest.raises(LedgerError, match=f"decay: .*{said}"):
+            read_spread({"decay": decay}, result.ledger)
     with pytest.raises(LedgerError) as error:
         read_spread(wrong, result.ledger)
     for part in ("did you mean price?", "did you mean hospital?", "cashable.hospital: must be", "sums to one", "no sd"):

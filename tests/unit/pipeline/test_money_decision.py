@@ -1,5 +1,6 @@
 """What is most worth measuring: every input that varies has its value, none that is certain has one."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +17,7 @@ from mtvp_eval.costbenefit.scenario import read_scenario
 from mtvp_eval.costbenefit.sensitivity import Input, input_ranges, tornado
 from mtvp_eval.costbenefit.spread import Dependence, Spread, read_spread
 from mtvp_eval.errors import LedgerError
-from mtvp_eval.pipeline.money_decision import measure_next
+from mtvp_eval.pipeline.money_decision import break_even_effects, measure_next
 from mtvp_eval.pipeline.money_parties import spread_frame
 from tests.unit.costbenefit.conftest import FEE, PROJECT, line
 
@@ -152,3 +153,14 @@ def test_a_spread_that_cannot_be_is_refused_where_it_is_read(made, spread, said)
     (kind, sizes), *_ = spread.items()
     with pytest.raises(LedgerError, match=f"line hospital.spread.{said.replace('.hospital', '', 1)}"):
         made(avoidable=0.3, spread={kind: sizes["hospital"]})
+
+
+def test_the_effect_that_breaks_even_is_the_one_that_makes_the_net_benefit_zero(made):
+    result = made(cashable=[0.5, 0.8])
+    row = break_even_effects(result, 0.95).iloc[0]
+    assert (row["outcome"], row["estimate"]) == ("cost_hospital", pytest.approx(-15.0))
+    # the fee of 2 x 11,520 is met by x (0.5 + 0.8) 1,000 patient-years
+    assert row["break_even"] == pytest.approx(-2 * 11_520 / 1_300)
+    moved = replace(result.effects, mean=np.full(2, 1000 * row["break_even"]))
+    assert replace(result, effects=moved).total(Perspective.INSURER).mean == pytest.approx(0.0, abs=1e-8)
+    assert break_even_effects(made(cashable=0.0), 0.95).empty  # nothing of it reaches the insurer

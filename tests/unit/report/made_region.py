@@ -183,6 +183,7 @@ def made_page(**changes: object) -> InsurerPage:
             ("effect", "cost_hospital 2023", 88_000.0, 87_100.0, 120.0),
             ("cashable", "hospital", 2_000.0, 1_900.0, 110.0),
         ),
+        break_even_effects=frame("break_even_effects", ("cost_hospital", -12.5, -45.46, 20.46, -17.62)),
         saving=frame("saving", (0.4, -2.5, 3.3, 2.0, 2_196.0, "observed", "extract costs, 3 sectors")),
         placebo_year=made_placebo(-1.90),
         scenarios=frame(

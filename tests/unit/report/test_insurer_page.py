@@ -7,6 +7,7 @@ import pytest
 from mtvp_eval.report import money_sentences
 from mtvp_eval.report.catalogue import report_table
 from mtvp_eval.report.page import Page
+from mtvp_eval.report.sentences import break_even
 from tests.unit.report.made_region import made_inputs, made_money, made_page, made_placebo
 
 
@@ -87,6 +88,15 @@ def test_the_tornado_is_drawn_from_its_table():
 def test_a_table_without_rows_says_that_it_does_not_apply():
     empty = made_page().capacity.iloc[:0]
     assert "Does not apply" in repr(Page(inputs(capacity=empty), "en").table("capacity"))
+
+
+def test_the_effect_that_breaks_even_stands_beside_the_estimate():
+    assert "Hospital cost −€17.62 (estimated −€12.50)" in " ".join(break_even(inputs(), "en"))
+    assert "−€\N{NO-BREAK SPACE}17,62 (geschat" in " ".join(break_even(inputs(), "nl"))
+    published = {n.id: n.value for n in report_table("break_even_effects", inputs(), "en").numbers()}
+    assert published["break_even_effects/cost_hospital/break_even"] == -17.62
+    none = made_page().break_even_effects.iloc[:0]
+    assert "neither gain nor lose at:" not in " ".join(break_even(inputs(break_even_effects=none), "en"))
 
 
 def test_without_a_net_benefit_nothing_stands_beside_it():
