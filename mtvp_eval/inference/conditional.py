@@ -60,9 +60,10 @@ def round_given_history(
     Raises
     ------
     DesignError
-        If the rule is not declared, needs an order that is not given, or keeps one number for ever: chance then places
-        newcomers among those drawn out by the numbers of these, and a record holds places, not numbers. Where room
-        carries over, if a unit is larger than the round's room: the rule for such units speaks of another cap.
+        If the rule is not declared, needs an order that is not given, or keeps one number for ever (after round 1):
+        chance then places newcomers among those drawn out by the numbers of these, and a record holds places, not
+        numbers. Where room carries over, if a unit is larger than the round's room: the rule for such units speaks of
+        another cap.
 
     Example
     -------
@@ -78,11 +79,11 @@ def round_given_history(
     rule, applications = region.rule, region.applications
     if rule is None:
         raise DesignError("A round given its history needs a declared rule: without one nobody knows what it could do.")
-    if rule.rollover is Rollover.PERMANENT_NUMBER:
+    if rule.rollover is Rollover.PERMANENT_NUMBER and number > 1:
         raise DesignError(
             "Where one number is kept for ever, chance places newcomers among those drawn out by the numbers of these, "
-            "and the record holds their places only: rounds cannot be replayed given their history. If applications "
-            "did not react to draws, say so (draw: reacted: false) and the whole path is replayed."
+            "and the record holds their places only: rounds after the first cannot be replayed given their history. "
+            "If applications did not react to draws, say so (draw: reacted: false) and the whole path is replayed."
         )
     waits = applications.in_pool(number) & ((region.cohort == NOT_STARTED) | (region.cohort >= number))
     here = np.flatnonzero(waits)

@@ -7,7 +7,7 @@ cohorts that the draw leaves waiting.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -125,6 +125,28 @@ def declared_plan(estimands: Sequence[Estimand], first_round: int) -> ContrastPl
     cohort = np.array([g for g, _ in cells]) - first_round + 1
     after = np.array([max(g, t) for g, t in cells]) - first_round + 1
     return ContrastPlan(tuple(e.name for e in estimands), cohort, after, weights, by_size=False)
+
+
+def drawn_plan(estimand: Estimand, first_round: int, cohort: IntArray) -> ContrastPlan:
+    """Return the contrast of an estimand whose weights the draw decides as far as they are shares of cohorts.
+
+    A cell-size-weighted mean weighs another draw's cohorts by their own sizes; with the weights of the observed draw,
+    what a cap does through them would go unseen. Weights that are known numbers stay fixed, as do those of a cohort
+    of which nobody was drawn.
+
+    Parameters: `first_round` the clock of round 1; `cohort` (n,) rounds drawn.
+
+    >>> from mtvp_eval.estimands.estimand import Weighting
+    >>> mean = Estimand("overall", Weighting.PRACTICE, ((5, 5), (6, 6)), (0.75, 0.25), "", share_group=(0, 0))
+    >>> plan = drawn_plan(mean, 5, np.array([1, 1, 1, 2, 3]))
+    >>> plan.weights.tolist(), plan.by_size
+    ([[0.25, 0.25]], True)
+    """
+    plan = declared_plan([estimand], first_round)
+    size = np.array([(cohort == g).sum() for g in plan.cohort])
+    if len(set(estimand.share_group)) != 1 or not size.all():
+        return plan
+    return replace(plan, weights=plan.weights / size, by_size=True)
 
 
 def cell_changes(y: FloatArray, first_column: int, cohort: IntArray, event_time: IntArray) -> FloatArray:

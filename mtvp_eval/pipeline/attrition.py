@@ -20,7 +20,7 @@ from mtvp_eval.estimands.estimand import Estimand
 from mtvp_eval.estimators.bounds import Bounds, attrition_bounds, average_bounds
 from mtvp_eval.estimators.lottery import lottery
 from mtvp_eval.estimators.sample import read_sample
-from mtvp_eval.inference.contrasts import declared_plan
+from mtvp_eval.inference.contrasts import drawn_plan
 from mtvp_eval.inference.randomization import randomization_test
 from mtvp_eval.inference.replay import replay_statistics
 from mtvp_eval.pipeline.comparison import lottery_design
@@ -130,7 +130,7 @@ def _leaving(panel: Panel, draw: DrawEvidence, name: str, estimand: Estimand, se
     before = y[:, np.searchsorted(panel.clock, draw.first_round - 1)]
     now = y[:, np.searchsorted(panel.clock, [t for _, t in estimand.cells])]
     gone = np.where(np.isfinite(before)[:, None], ~np.isfinite(now), np.nan).T  # (C, n)
-    plan, rng = declared_plan([estimand], draw.first_round), np.random.default_rng(seed)
+    plan, rng = drawn_plan(estimand, draw.first_round, draw.region.cohort), np.random.default_rng(seed)
     try:
         return float(randomization_test(replay_statistics([draw.region], gone[None], plan, rng, REPLAYS)).p_value[0, 0])
     except MtvpError:

@@ -19,6 +19,7 @@ from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.pipeline import methods
 from mtvp_eval.pipeline.comparison import analysis_panel, compared, lottery_design
 from mtvp_eval.planning.diagnose import Analysis, Prepare, Question, diagnose_region
+from mtvp_eval.progress import counted
 from mtvp_eval.project import embedded_question, project_root, resource
 from mtvp_eval.simulate.settings import read_region
 
@@ -67,7 +68,8 @@ def diagnosed(region: str, runs: int, first_seed: int = 1) -> pd.DataFrame:
     question = Question(
         _prepare(config.estimation), analyses(config.estimation), outcomes, level=config.estimation.level
     )
-    return diagnose_region(settings, question, dictionary, programme, range(first_seed, first_seed + runs))
+    seeds = counted(range(first_seed, first_seed + runs), f"simulated regions like {region}")
+    return diagnose_region(settings, question, dictionary, programme, seeds)
 
 
 def analyses(choices: EstimationChoices) -> dict[str, Analysis]:

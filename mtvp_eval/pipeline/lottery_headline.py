@@ -13,7 +13,7 @@ from mtvp_eval.errors import MtvpError
 from mtvp_eval.estimands.estimand import Estimand
 from mtvp_eval.estimators.lottery_default import lottery_default
 from mtvp_eval.estimators.results import EffectEstimates
-from mtvp_eval.inference.contrasts import declared_plan
+from mtvp_eval.inference.contrasts import drawn_plan
 from mtvp_eval.inference.recentring import replayed_estimator
 from mtvp_eval.pipeline.draw import DrawEvidence
 from mtvp_eval.pipeline.draw_numbers import by_unit, compared, exposure
@@ -45,7 +45,7 @@ def recentred(
     for k, e in enumerate(estimands):
         if any(t < g for g, t in e.cells):
             continue
-        plan = declared_plan([e], draw.first_round)
+        plan = drawn_plan(e, draw.first_round, draw.region.cohort)
         try:
             seen = replayed_estimator(
                 [draw.region], compared(y, own.clock, draw, e.cells, found.beta[k], log_size)[None],

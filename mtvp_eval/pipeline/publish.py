@@ -30,6 +30,8 @@ NOTEBOOKS = {"region_evaluation": "en", "insurer_brief": "nl"}
 def evaluate(region: str, data: Path | None = None) -> str:
     """Run the pipeline, write reports/REGION/results.json whole or not at all, and return the headline table.
 
+    Where the record of the draw contradicts the declared rule or itself, that table follows the headline.
+
     Raises
     ------
     MtvpError
@@ -47,8 +49,11 @@ def evaluate(region: str, data: Path | None = None) -> str:
         raise CommandError(f"reports/{region}/ cannot be written: {error.strerror}.") from error
     finally:
         draft.unlink(missing_ok=True)
-    headline = report_table("headline", inputs, "en")
-    return f"{headline!r}\n\nEvery number: reports/{region}/{RESULTS}"
+    shown = ["headline"]
+    if "draw_record" in inputs.lottery and (inputs.lottery["draw_record"]["standing"] == "flagged").any():
+        shown.append("draw_record")
+    tables = "\n\n".join(repr(report_table(name, inputs, "en")) for name in shown)
+    return f"{tables}\n\nEvery number: reports/{region}/{RESULTS}"
 
 
 def report(regions: tuple[str, ...], *, everything: bool, data: Path | None, jobs: int) -> Iterator[str]:

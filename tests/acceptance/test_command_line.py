@@ -175,3 +175,27 @@ def test_a_folder_that_cannot_be_written_is_named(project, capsys):
     code, message = fails(capsys, "simulate", "small")
     assert code == 2, message
     assert "cannot be written" in message
+
+
+def test_a_draw_that_breaks_the_cap_is_flagged_beside_the_headline(project, capsys):
+    rounds = pd.read_csv(table(project, "lottery_rounds"), sep=";", dtype=str)
+    first = rounds["lottery_round"].min()
+    here = rounds["lottery_round"] == first
+    one = rounds.loc[here & (rounds["drawn"] == "no"), "practice_id"].iloc[0]
+
+    def let_in(frame):
+        frame.loc[(frame["practice_id"] == one) & (frame["lottery_round"] == first), "drawn"] = "yes"
+        return frame[(frame["practice_id"] != one) | (frame["lottery_round"] == first)]
+
+    def started(frame):
+        frame.loc[frame["practice_id"] == one, "enrolled_quarter"] = first
+        return frame
+
+    assert main(["evaluate", "small"]) == 0
+    assert "[draw_record]" not in capsys.readouterr().out
+    rewrite(table(project, "lottery_rounds"), let_in)
+    rewrite(table(project, "enrolment"), started)
+    assert main(["evaluate", "small"]) == 0
+    shown = capsys.readouterr().out
+    assert "the cap was broken  flagged" in shown
+    assert "the declared rule could not have produced this record" in shown

@@ -32,7 +32,7 @@ from mtvp_eval.estimators.sun_abraham import sun_abraham
 from mtvp_eval.estimators.twfe import twfe
 from mtvp_eval.estimators.two_stage import two_stage
 from mtvp_eval.inference.cluster_robust import Kind, cluster_robust, two_way_rows
-from mtvp_eval.inference.contrasts import declared_plan
+from mtvp_eval.inference.contrasts import drawn_plan
 from mtvp_eval.inference.recentring import replayed_estimator
 from mtvp_eval.inference.score_bootstrap import score_bootstrap, sides
 from mtvp_eval.inference.wild_bootstrap import wild_cluster_bootstrap
@@ -237,7 +237,7 @@ def replayed_bias(region: Region, target: Estimand, estimate: np.ndarray, beta: 
 
     found = replayed_estimator(
         [region.drawn], numbers(panel.outcomes["y"], log_size), estimate, numbers(exposed, 0 * log_size),
-        declared_plan([target], FIRST), np.random.default_rng(1), 199,
+        drawn_plan(target, FIRST, region.drawn.cohort), np.random.default_rng(1), 199,
     )  # fmt: skip
     return float(found.bias[0])
 

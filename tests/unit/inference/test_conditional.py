@@ -47,7 +47,10 @@ def test_a_round_given_its_history_leaves_only_newcomers_random_in_a_queue() -> 
         round_given_history(drawn, 2)
     kept = DrawRule(Rollover.PERMANENT_NUMBER, Misfit.SKIP, "x", date(2023, 1, 1))
     with pytest.raises(DesignError, match="places only"):
-        round_given_history(DrawnRegion(applications, kept, cohort, np.arange(16)), 1)
+        round_given_history(DrawnRegion(applications, kept, cohort, np.arange(16)), 2)
+    alone, here = round_given_history(DrawnRegion(applications, kept, cohort, np.arange(16)), 1)
+    assert here.tolist() == list(range(8))  # round 1 has no history
+    assert len(np.unique(alone.replay(np.random.default_rng(1), 400), axis=0)) == 28  # all pairs of losers among eight
     with pytest.raises(DesignError, match="without one"):
         round_given_history(DrawnRegion(applications, None, cohort, np.arange(16)), 1)
 
