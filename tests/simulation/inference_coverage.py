@@ -62,8 +62,10 @@ def capped_pairs(region: Region, rng: np.random.Generator, slow: bool) -> Iterat
     yield from recommended_pairs.regressions(region)
     yield from recommended_pairs.regressions(region, ("log_list_size",))
     yield from recommended_pairs.by_lottery(region)
+    yield from recommended_pairs.counts(region)
     if slow:
         yield from other_pairs.replays(region, rng)
+        yield from recommended_pairs.wedge(region)
 
 
 def large_pairs(region: Region, rng: np.random.Generator, slow: bool) -> Iterator[Interval]:

@@ -3,7 +3,8 @@
 Two ways of entry. *Equal*: a third of the practices each in two rounds, a third waits; the effect is one a quarter for
 everybody. *Capped*: the programme's draw, a random order cut by patients (queue, skip), with one practice that holds
 most of a round's patients; trends rise with list size; effects build up over four quarters, differ between practices
-and fall with list size. Both: unequal lists, noise that falls with them, errors correlated in time (0.5).
+and fall with list size. Both: unequal lists, noise that falls with them, errors correlated in time (0.5), and counts
+whose rate rises by a fifth.
 """
 
 from dataclasses import dataclass
@@ -35,10 +36,14 @@ RAMP = np.minimum(np.arange(1, 5) / 4, 1.0)
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A panel with entries, and the effect (n, E) of each practice by quarters since entry."""
+    """A panel with entries, the effect (n, E) of each practice by quarters since entry, and what entry does to counts.
+
+    `rate_ratio` is that of all events over all enrolled quarters against those expected without entry.
+    """
 
     panel: Panel
     effect: FloatArray
+    rate_ratio: float
     drawn: DrawnRegion | None = None
 
     @cached_property
@@ -88,15 +93,29 @@ def panel_of(y, entry, size, cluster=None, **more) -> Panel:
 
 
 def equal_region(n: int, rng: np.random.Generator) -> Region:
-    """Return a region with equal chances and an effect of one; `count` holds events that rise by a fifth on entry."""
+    """Return a region with equal chances and an effect of one."""
     size = np.exp(7.7 + 0.5 * rng.normal(size=n))
     entry = rng.permutation(np.resize([6, 8, NEVER], n))
     T, on = 12, np.arange(12)[None, :] >= entry[:, None]
     y = 3 * rng.normal(size=(n, 1)) + correlated(n, T, rng) * np.sqrt(2200 / size)[:, None] + on
+    counts, ratio = events(size, np.where(on, 1.2, 1.0), 0.0, rng)
+    return Region(panel_of(y, entry, size, **counts), np.ones((n, T)), ratio)
+
+
+def events(
+    size: FloatArray, ratio: FloatArray, trend: float, rng: np.random.Generator
+) -> tuple[dict[str, FloatArray], float]:
+    """Return counts (n, T) with list sizes as their exposure, and the rate ratio of all quarters in which it is not 1.
+
+    Rates differ between practices; `trend` is by how much their log rises a quarter with a unit of log list size.
+    """
+    n, T = ratio.shape
     rate = 0.02 * np.exp(0.2 * rng.normal(size=(n, 1)) + 0.1 * correlated(n, T, rng))
-    count = rng.poisson(size[:, None] * rate * np.where(on, 1.2, 1.0)).astype(float)
-    exposure = np.broadcast_to(size[:, None], y.shape).copy()
-    return Region(panel_of(y, entry, size, count=count, patients=exposure), np.ones((n, T)))
+    without = size[:, None] * rate * np.exp(trend * np.log(size / 3500)[:, None] * np.arange(T))
+    count = rng.poisson(without * ratio).astype(float)
+    on = ratio != 1
+    patients = np.broadcast_to(size[:, None], ratio.shape).copy()
+    return {"count": count, "patients": patients}, float((without * ratio)[on].sum() / without[on].sum())
 
 
 def capped_lists(n: int, rng: np.random.Generator) -> FloatArray:
@@ -134,8 +153,11 @@ def capped_region(n: int, rng: np.random.Generator) -> Region:
     for e in range(ROUNDS):
         rows = np.flatnonzero(entry + e < T)
         y[rows, entry[rows] + e] += effect[rows, e]
+    since = np.arange(T)[None] - entry[:, None]
+    higher = np.where(since >= 0, 1 + 0.2 * RAMP[np.clip(since, 0, len(RAMP) - 1)], 1.0)
+    counts, ratio = events(size, higher, 0.02, rng)
     drawn = DrawnRegion(applications, RULE, cohort, np.arange(n))
-    return Region(panel_of(y, entry, size), effect, drawn)
+    return Region(panel_of(y, entry, size, **counts), effect, ratio, drawn)
 
 
 @cache

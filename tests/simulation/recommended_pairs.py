@@ -21,6 +21,7 @@ from mtvp_eval.estimators.local_projections import local_projections
 from mtvp_eval.estimators.lottery import lottery
 from mtvp_eval.estimators.lottery_default import lottery_default
 from mtvp_eval.estimators.lottery_efficient import lottery_efficient
+from mtvp_eval.estimators.lottery_weighted import lottery_weighted
 from mtvp_eval.estimators.poisson_fe import poisson_fe
 from mtvp_eval.estimators.registry import published
 from mtvp_eval.estimators.replicates import Replicates
@@ -36,7 +37,7 @@ from mtvp_eval.inference.contrasts import drawn_plan
 from mtvp_eval.inference.recentring import replayed_estimator
 from mtvp_eval.inference.score_bootstrap import score_bootstrap, sides
 from mtvp_eval.inference.wild_bootstrap import wild_cluster_bootstrap
-from tests.simulation.made_regions import FIRST, Region
+from tests.simulation.made_regions import FIRST, ROUNDS, Region
 
 DRAWS = 499
 HC2 = "HC2 by cohort, Satterthwaite t"
@@ -54,8 +55,6 @@ NOT_ADVISED = (
     "Efficient (Roth-Sant'Anna), share estimated",
 )
 """Estimators whose interval covers too little in small regions: docs/inference.md says what to use instead."""
-RATIO = 0.2
-"""The rate ratio less one of the counts of a region with equal chances."""
 
 
 def advised(pair: tuple[str, str]) -> bool:
@@ -182,15 +181,18 @@ def two_way(region: Region, rng: np.random.Generator) -> Iterator[Interval]:
 
 
 def counts(region: Region) -> Iterator[Interval]:
-    """The two Poisson methods with list size as exposure."""
-    panel, design = region.panel, region.design
+    """Poisson methods with list size as exposure; the one with unit effects is right only where the effect is one."""
+    panel, design, ratio = region.panel, region.design, region.rate_ratio
+    methods = [("Extended Poisson regression", etwfe_poisson)]
+    if region.drawn is None:
+        methods.append(("Poisson with unit effects", poisson_fe))
 
     def rate(name: str, method: Callable[..., EffectEstimates], scale: Scale, truth: float) -> Iterator[Interval]:
         found = method(panel, design, "count", exposure="patients", scale=scale).select(estimand="overall")
         yield read(f"{name}, {scale} scale", found, None, constant=truth)
 
-    for name, method in (("Extended Poisson regression", etwfe_poisson), ("Poisson with unit effects", poisson_fe)):
-        for scale, truth in ((Scale.LOG, float(np.log1p(RATIO))), (Scale.RATIO, RATIO)):
+    for name, method in methods:
+        for scale, truth in ((Scale.LOG, float(np.log(ratio))), (Scale.RATIO, ratio - 1)):
             yield from each(lambda n=name, m=method, s=scale, t=truth: rate(n, m, s, t))
 
 
@@ -213,6 +215,13 @@ def by_lottery(region: Region) -> Iterator[Interval]:
             name = f"{row.estimator}, recentred by replay"
             yield replace(row, estimator=name, low=row.low - shift, high=row.high - shift)
 
+    def weighted(weighting: Weighting) -> Iterator[Interval]:
+        target = overall(drawn, weighting)
+        chances = replace(drawn, entry_probability=entry_chances(region))
+        found = lottery_weighted(panel, chances, "y", weighting=weighting, cells=target.cells)
+        name = f"Weighted by chances of entry, per {weighting}"
+        yield read(name, aggregate(found, chances, [target]), target)
+
     def efficient(beta: float | None) -> Iterator[Interval]:
         target = overall(drawn)
         name = "Efficient (Roth-Sant'Anna), " + ("share estimated" if beta is None else "share fixed at 1")
@@ -220,7 +229,19 @@ def by_lottery(region: Region) -> Iterator[Interval]:
 
     for weighting in Weighting:
         yield from each(lambda w=weighting: means(w), lambda w=weighting: default(w))
+        if region.drawn is not None:
+            yield from each(lambda w=weighting: weighted(w))
     yield from each(lambda: efficient(None), lambda: efficient(1.0))
+
+
+def entry_chances(region: Region) -> np.ndarray:
+    """Return (n, T + 1) the replayed chance of each entry; the last cohort enters after the last period."""
+    cohorts = region.drawn.replay(np.random.default_rng(1), 1_999)
+    n, T = len(region.panel.weight), region.panel.n_periods
+    chance = np.zeros((n, T + 1))
+    for h in range(1, ROUNDS + 2):
+        chance[:, FIRST + h - 1] = (cohorts == h).mean(axis=0)
+    return chance
 
 
 def replayed_bias(region: Region, target: Estimand, estimate: np.ndarray, beta: np.ndarray) -> float:
@@ -243,13 +264,16 @@ def replayed_bias(region: Region, target: Estimand, estimate: np.ndarray, beta: 
 
 
 def wedge(region: Region) -> Iterator[Interval]:
-    """Stepped wedge by time since entry over three quarters: mixed model and estimating equations."""
-    panel, design = region.panel, region.design
+    """Stepped wedge by time since entry over three quarters: mixed model and estimating equations.
+
+    Neither says of whom an effect that differs between practices is the mean; both are held to that of all of them.
+    """
+    panel, design, truth = region.panel, region.design, float(region.effect[:, :3].mean())
 
     def model(name: str, method: Callable[..., Replicates], interval: str) -> Iterator[Interval]:
         row = method(panel, design, "y", window=(0, 2)).to_frame()
         row = row[row.estimand == "overall"].iloc[0]
-        yield Interval(name, interval, row.ci_low, row.ci_high)
+        yield Interval(name, interval, row.ci_low, row.ci_high, constant=truth)
 
     yield from each(
         lambda: model("Stepped wedge, mixed model", stepped_wedge, "Kenward-Roger t"),
