@@ -73,34 +73,30 @@ def two_group_effect(
     """
     g, c = slice(0, n_treated), slice(n_treated, len(w))
     x = np.ascontiguousarray(X.T)  # (p, N)
-    W = w[g].sum()
-    mean_x = x[:, g] @ w[g] / W
-    residual = change
-    G_inverse = gram_inverse((x[:, c] * w[c]) @ x[:, c].T) if method != Adjustment.IPW else None
-    if G_inverse is not None:
-        residual = change - (change[:, c] @ (x[:, c] * w[c]).T @ G_inverse) @ x
-    fit = None
-    eta_c = np.zeros(len(change))
-    influence = np.empty_like(change)
-    eta_t = residual[:, g] @ w[g] / W
-    np.multiply(residual[:, g] - eta_t[:, None], w[g] / W, out=influence[:, g])
-    if method == Adjustment.REG:
-        influence[:, c] = 0.0
+    own = np.zeros(len(w))  # what each treated unit counts for in the first mean, each comparison unit in the second
+    own[g] = w[g] / w[g].sum()
+    fit = None if method == Adjustment.REG else odds_weights(X, own > 0, w, start)
+    other = np.zeros(len(w)) if fit is None else fit.odds / fit.odds.sum()
+    factor = own - other  # of each residual in the influence
+    if method == Adjustment.IPW:
+        e = change.copy()
     else:
-        treated = np.arange(len(w)) < n_treated
-        fit = odds_weights(X, treated, w, start)
-        share = fit.odds[c] / fit.odds[c].sum()
-        eta_c = residual[:, c] @ share
-        centred = np.multiply(residual[:, c] - eta_c[:, None], share, out=influence[:, c])
-        slope = (centred @ x[:, c].T) @ fit.inverse_hessian
-        mean_x = mean_x - x[:, c] @ share
-        np.negative(centred, out=centred)
-        centred += slope @ (x[:, c] * (w[c] * fit.chance[c]))
-        influence[:, g] -= slope @ (x[:, g] * (w[g] * (1 - fit.chance[g])))
-    if G_inverse is not None:
-        q = G_inverse @ mean_x
-        influence[:, c] -= residual[:, c] * (w[c] * (q @ x[:, c]))
-    return TwoGroupEffect(eta_t - eta_c, influence, fit)
+        weighted = x[:, c] * w[c]
+        G_inverse = gram_inverse(weighted @ x[:, c].T)
+        fitted = (change[:, c] @ weighted.T @ G_inverse) @ x
+        e = np.subtract(change, fitted, out=fitted)
+        factor[c] -= G_inverse @ (x @ (own - other)) @ weighted
+    treated, waiting = e[:, g] @ own[g], e[:, c] @ other[c]
+    loadings, rows = [-treated, waiting], [own, other]
+    if fit is not None:
+        tilted = x[:, c] * other[c]
+        slope = (e[:, c] @ tilted.T - np.outer(waiting, tilted.sum(axis=1))) @ fit.inverse_hessian
+        score = w * fit.chance
+        score[g] -= w[g]
+        loadings, rows = [*loadings, *slope.T], [*rows, *(x * score)]
+    e *= factor
+    e += np.column_stack(loadings) @ np.stack(rows)
+    return TwoGroupEffect(treated - waiting, e, fit)
 
 
 def gram_inverse(gram: FloatArray) -> FloatArray:

@@ -54,7 +54,8 @@ def odds_weights(X: FloatArray, treated: BoolArray, w: FloatArray, start: FloatA
     """
     columns = np.ascontiguousarray(X.T)  # long rows: a covariate is one stretch of memory
     level = np.zeros(len(columns))
-    level[0] = np.log(w[treated].sum() / w[~treated].sum())
+    inside = float(w @ treated)
+    level[0] = np.log(inside / (float(w.sum()) - inside))
     for first in (start, None):
         found = _newton(columns, treated, w, level if first is None else level + first)
         if found is not None:
@@ -67,8 +68,9 @@ def odds_weights(X: FloatArray, treated: BoolArray, w: FloatArray, start: FloatA
         raise EstimationError(
             f"covariates nearly separate the cohort from its comparison (fitted chance {largest:.4f})"
         )
-    hessian = (columns * (w * p * (1 - p))) @ columns.T
-    odds = np.where(treated | (p >= _TRIM), 0.0, w * p / (1 - p))
+    fitted = w * p
+    hessian = (columns * (fitted * (1 - p))) @ columns.T
+    odds = np.where(treated | (p >= _TRIM), 0.0, fitted / (1 - p))
     if not odds.any():
         raise EstimationError("no comparison unit resembles the cohort")
     inverse = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
@@ -76,7 +78,9 @@ def odds_weights(X: FloatArray, treated: BoolArray, w: FloatArray, start: FloatA
 
 
 def _chance(linear: FloatArray) -> FloatArray:
-    p = np.exp(-linear)
+    """Return the logistic of a linear index, in its place."""
+    p = np.negative(linear, out=linear)
+    np.exp(p, out=p)
     p += 1
     return np.asarray(np.reciprocal(p, out=p), dtype=np.float64)
 
