@@ -132,7 +132,7 @@ def _assumed(money: MoneyInputs, language: str) -> list[str]:
         " ".join(
             part
             for part in (
-                assumption(str(row.item), language),
+                assumption(str(row.item), language, money),
                 number(float(row.value), language, 2) if isinstance(row.value, int | float) else str(row.value),
                 term("unit", str(row.unit), language),
             )

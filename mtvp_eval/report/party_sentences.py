@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mtvp_eval.report.inputs import InsurerPage, ReportInputs
+from mtvp_eval.report.inputs import InsurerPage, MoneyInputs, ReportInputs
 from mtvp_eval.report.labels import euro, joined, number, term, text
 from mtvp_eval.report.sentences import say
 from mtvp_eval.report.tables.layout import percent
@@ -27,7 +27,7 @@ def uncertainty(inputs: ReportInputs, language: str) -> list[str]:
             low=euro(float(insurer["low_effects"]), language, 2),
             high=euro(float(insurer["high_effects"]), language, 2),
         )
-        kinds = _varied(page, language)
+        kinds = _varied(page, money, language)
         hang = ["independent" if money.drawn_apart else "common", *(["kinds"] if len(kinds) > 1 else [])]
         how = "; ".join(text(f"spread.{key}", language) for key in hang)
         words = {"items": joined(kinds, language), "dependence": how, "range": shown, "level": percent(inputs.level)}
@@ -37,16 +37,16 @@ def uncertainty(inputs: ReportInputs, language: str) -> list[str]:
     frame = money.assumptions
     fixed = frame[(frame["evidence"] == "assumed") & frame["observed"].astype(bool) & ~frame["varied"].astype(bool)]
     if not fixed.empty:
-        names = list(dict.fromkeys(assumption(str(item), language) for item in fixed["item"]))
+        names = list(dict.fromkeys(assumption(str(item), language, money) for item in fixed["item"]))
         said.append(say("uncertainty_known", language, items=joined(names, language)))
     return said
 
 
-def _varied(page: InsurerPage, language: str) -> list[str]:
+def _varied(page: InsurerPage, money: MoneyInputs, language: str) -> list[str]:
     """The inputs that vary in the observed years, a kind with its lines: ``amount (outlay, fee)``."""
     found: dict[str, list[str]] = {}
     for row in page.spread[page.spread["observed"].astype(bool)].itertuples():
-        found.setdefault(str(row.kind), []).append(term("line", term("item", str(row.line), language), language))
+        found.setdefault(str(row.kind), []).append(assumption(str(row.line), language, money))
     return [f"{term('spread_kind', kind, language)} ({', '.join(names)})" for kind, names in found.items()]
 
 

@@ -110,7 +110,7 @@ def assumed(money: MoneyInputs, language: str) -> list[str]:
     found = (str(item) for item in frame.loc[used, "item"])
     # the years of one amount are one item; the shares of one line are several
     named = (".".join(item.split(".")[:2]) if item.startswith("inputs.") else item for item in found)
-    items = list(dict.fromkeys(assumption(item, language) for item in named))
+    items = list(dict.fromkeys(assumption(item, language, money) for item in named))
     if not items:
         return []
     return [say("assumed", language, items=joined(items, language))]

@@ -13,6 +13,7 @@ from mtvp_eval.report.labels import term, text
 from mtvp_eval.report.small_groups import shown_effects
 from mtvp_eval.report.table import Column, ReportTable
 from mtvp_eval.report.tables.layout import column, table
+from mtvp_eval.report.tables.money import line_name
 
 NOISY = 0.01
 """Relative tolerance of what rests on drawn numbers: on another processor a penalty may be chosen one step beside."""
@@ -252,4 +253,4 @@ def _name(name: str, inputs: ReportInputs, language: str) -> str:
     """Words for an effect (``cost_gp 2023``) or a line of the ledger."""
     outcome, _, year = name.rpartition(" ")
     titles = {info.id: info.title[language] for info in inputs.outcomes}
-    return f"{titles[outcome]} ({year})" if outcome in titles else term("line", name, language)
+    return f"{titles[outcome]} ({year})" if outcome in titles else line_name(name, inputs.money, language)

@@ -112,7 +112,7 @@ def ledger(money: MoneyInputs, language: str) -> ReportTable:
 def assumptions(money: MoneyInputs, language: str) -> ReportTable:
     """Return the amounts used, each with its evidence and source; assumed ones are called so."""
     frame = money.assumptions.assign(
-        item_text=[assumption(str(i), language) for i in money.assumptions["item"]],
+        item_text=[assumption(str(i), language, money) for i in money.assumptions["item"]],
         value=[
             number(float(v), language, 2) if isinstance(v, (int, float)) else str(v) for v in money.assumptions["value"]
         ],
@@ -129,8 +129,10 @@ def assumptions(money: MoneyInputs, language: str) -> ReportTable:
     return table("assumptions", frame, columns, ("item",), language)
 
 
-def assumption(id_: str, language: str) -> str:
+def assumption(id_: str, language: str, money: MoneyInputs | None = None) -> str:
     """Return the words for an assumed amount: ``inputs.<item>.<year>``, ``line <id>``, ``line <id>.<share>`` or a key.
+
+    A line of a ledger that has words of its own only is named by the label that `money` holds.
 
     >>> assumption("inputs.practice_outlay.2023", "en"), assumption("line practice_outlay", "en")
     ('outlay of practices (2023)', 'outlay of practices')
@@ -140,7 +142,7 @@ def assumption(id_: str, language: str) -> str:
     item, *more = id_.removeprefix("inputs.").removeprefix("line ").split(".")
     words = term("item", item, language)
     if words == item:
-        words = term("line", item, language)
+        words = line_name(item, money, language)
     return f"{words} ({', '.join(term('share', part, language) for part in more)})" if more else words
 
 
@@ -162,6 +164,16 @@ def _effects_only(language: str, level: float) -> Column:
 
 def _termed(frame: pd.DataFrame, name: str, language: str) -> pd.DataFrame:
     return frame.reset_index(drop=True).assign(**{f"{name}_text": [term(name, str(v), language) for v in frame[name]]})
+
+
+def line_name(id_: str, money: MoneyInputs | None, language: str) -> str:
+    """Return the words for a line of the ledger: those of the texts, else the label that the ledger gives it.
+
+    >>> line_name("practice_outlay", None, "en")
+    'Outlay of practices'
+    """
+    labels = [] if money is None else money.lines.loc[money.lines["line"] == id_, "label"].tolist()
+    return _line(id_, str(labels[0]) if labels else "", language)
 
 
 def _line(id_: str, label: str, language: str) -> str:

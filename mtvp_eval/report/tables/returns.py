@@ -11,6 +11,7 @@ from mtvp_eval.report.labels import number, term, text
 from mtvp_eval.report.table import Column, ReportTable
 from mtvp_eval.report.tables.insurer_page import page_of
 from mtvp_eval.report.tables.layout import column, table
+from mtvp_eval.report.tables.money import assumption
 
 
 def returns(inputs: ReportInputs, language: str) -> ReportTable:
@@ -93,7 +94,7 @@ def spread(inputs: ReportInputs, language: str) -> ReportTable:
     """Return every input that the intervals let vary beside the effects, how much, and who declared it."""
     frame = page_of(inputs).spread.reset_index(drop=True)
     frame = frame.assign(
-        line_text=[term("line", term("item", str(line), language), language) for line in frame["line"]],
+        line_text=[assumption(str(line), language, inputs.money) for line in frame["line"]],
         kind_text=[term("spread_kind", str(kind), language) for kind in frame["kind"]],
         size_text=[
             text(f"spread.{kind}", language, size=number(100 * float(size), language))

@@ -49,6 +49,20 @@ def test_the_table_of_spreads_says_what_moves_extrapolations_only():
         assert [words in row for row in rows[2:]] == [False, True]
 
 
+def test_a_line_without_words_of_its_own_is_named_by_the_label_of_the_ledger():
+    money, page = made_money(), made_page()
+    own = {"lines": money.lines.assign(line=money.lines["line"].replace("organisation", "nurse_line"))}
+    own["lines"].loc[own["lines"]["line"] == "nurse_line", "label"] = "an extra nurse"
+    rows = page.spread.assign(line=page.spread["line"].replace("practice_outlay", "nurse_line"))
+    ranges = page.tornado.assign(name=page.tornado["name"].replace("organisation", "nurse_line"))
+    shown = inputs({"spread": rows, "tornado": ranges}, **own)
+    assert "amount (an extra nurse)" in " ".join(party_sentences.uncertainty(shown, "en"))
+    for name in ("spread", "tornado"):
+        table = repr(report_table(name, shown, "nl"))
+        assert "an extra nurse" in table
+        assert "nurse_line" not in table
+
+
 def test_side_payments_are_named_or_said_to_be_impossible():
     assert "lose €655,020" in said("parties")
     assert "no division can make everyone gain" in said("parties")
