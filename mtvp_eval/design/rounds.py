@@ -85,6 +85,8 @@ def _bits(n: int, classes: IntArray) -> tuple[int, int]:
 def put_back(order: Order, values: NDArray[np.int8]) -> NDArray[np.int8]:
     """Return by applicant (draws, n) what is known by position (n, draws): sorted again by row, faster than scattered.
 
+    Parameters: `order` (draws, n) the row at each position; `values` (n, draws) non-negative, by position.
+
     >>> put_back(np.array([[2, 0, 1]], dtype=np.uint32), np.array([[5], [6], [7]], dtype=np.int8)).tolist()
     [[6, 7, 5]]
     """
