@@ -66,6 +66,10 @@ def price_effects(
         return Money(None, "evaluation.yaml has no section cost_benefit.")
     if effects.money is None or linked.costs is None:
         return Money(None, "The extracts hold no cost of which an effect could be estimated.")
+    unknown = {k.outcome: why for k, why in zip(effects.money.index, effects.money.no_error, strict=True) if why}
+    if unknown:
+        said = "; ".join(f"{name} ({why})" for name, why in unknown.items())
+        return Money(None, f"Euros without an interval are not shown: there is no standard error of {said}.")
     try:
         refuse_unseparable_fee(linked.costs.fee_separable, "costs")
     except LedgerError as error:

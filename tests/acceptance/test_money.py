@@ -5,6 +5,7 @@ import shutil
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ from mtvp_eval.pipeline.evaluate import run_evaluation
 from mtvp_eval.pipeline.money import prices_known_on
 from mtvp_eval.pipeline.reporting import report_inputs
 from mtvp_eval.report.catalogue import all_tables, report_table
+from mtvp_eval.report.page import Page
 from mtvp_eval.report.results import LIVE_LEDGER, workbook
 from tests.unit.costbenefit.test_ledger_sheet import Recalculated
 
@@ -82,6 +84,27 @@ def test_the_live_ledger_recalculates_to_the_published_numbers(project):
     sheet.cell(fee, 2).value *= 2  # the fee doubles: the insurer loses what it paid once more
     paid = even["paid"] * inputs.money.patient_years
     assert Recalculated(sheet)[rows["insurer"]] == pytest.approx(published["insurer"] - paid, rel=PUBLISHED_DIGITS)
+
+
+def test_a_cohort_of_one_practice_leaves_the_effects_and_takes_the_euros_away(project):
+    raw = project / "raw" / "small"
+    enrolled, drawn = (
+        pd.read_csv(raw / name, sep=";", dtype=str, keep_default_na=False)
+        for name in ("enrolment.csv", "lottery_rounds.csv")
+    )
+    moved = enrolled.loc[enrolled["enrolled_quarter"] == "2023Q3", "practice_id"].iloc[1:]
+    enrolled.loc[enrolled["practice_id"].isin(moved), "enrolled_quarter"] = "2023Q2"
+    drawn = drawn[~(drawn["practice_id"].isin(moved) & (drawn["lottery_round"] > "2023Q2"))]
+    drawn.loc[drawn["practice_id"].isin(moved), "drawn"] = "yes"
+    enrolled.to_csv(raw / "enrolment.csv", sep=";", index=False)
+    drawn.to_csv(raw / "lottery_rounds.csv", sep=";", index=False)
+    found = run_evaluation("small")
+    assert np.isfinite(found.effects.frame["estimate"]).any()
+    assert found.money.net_benefit is None
+    assert "no standard error of cost_gp (cohort of one unit" in found.money.refused
+    inputs = report_inputs(found)
+    assert inputs.money is None
+    assert found.money.refused in str(Page(inputs, "en").sentences("decision"))
 
 
 def test_claims_of_one_insurer_count_its_own_insured_only(project):
