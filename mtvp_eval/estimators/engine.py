@@ -55,9 +55,10 @@ def influence_of(u: FloatArray, cohort: IntArray, weights: FloatArray, n: int) -
     [[-2.0], [2.0]]
     """
     psi = np.empty((len(u), len(weights)))
-    for g, N in enumerate(np.bincount(cohort)):
-        rows = np.flatnonzero(cohort == g)
-        psi[rows] = u[rows] @ (n / max(N, 1) * weights[:, g].T)
+    for g, N in enumerate(np.bincount(cohort).tolist()):
+        if N:
+            rows = np.flatnonzero(cohort == g)
+            psi[rows] = u[rows] @ (n / N * weights[:, g].T)
     return psi
 
 
