@@ -1,6 +1,9 @@
 """The command line on simulated regions: what works, and every bad input with its exit code and a message."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -199,3 +202,15 @@ def test_a_draw_that_breaks_the_cap_is_flagged_beside_the_headline(project, caps
     shown = capsys.readouterr().out
     assert "the cap was broken  flagged" in shown
     assert "the declared rule could not have produced this record" in shown
+
+
+@pytest.mark.parametrize(("asked", "used"), [(None, "1"), ("2", "2")])
+def test_a_command_computes_with_one_thread_unless_told_otherwise(asked, used):
+    line = (
+        "import os, sys; from mtvp_eval.cli import main; assert 'numpy' not in sys.modules; main([]); "
+        "assert 'numpy' not in sys.modules; print(os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    environment |= {} if asked is None else {"OPENBLAS_NUM_THREADS": asked}
+    done = subprocess.run([sys.executable, "-c", line], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == used
