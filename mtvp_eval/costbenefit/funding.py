@@ -17,7 +17,7 @@ from mtvp_eval.costbenefit.ledger import (
     StatedPrice,
 )
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
-from mtvp_eval.costbenefit.reading import Problems
+from mtvp_eval.costbenefit.reading import Problems, by_year
 from mtvp_eval.errors import LedgerError
 
 
@@ -96,10 +96,8 @@ def read_funding(mapping: Mapping[str, Any], past_claims: StatedPrice | None) ->
 
 def _amount(spec: Any, where: str, problems: Problems) -> PriceSource:
     """Read an amount, or several by the calendar year from which each holds."""
-    if not isinstance(spec, Mapping) or not spec or not all(isinstance(key, int) for key in spec):
-        return _stated(spec, where, problems)
-    steps = [(problems.year(y, where), _stated(one, f"{where}.{y}", problems)) for y, one in sorted(spec.items())]
-    return PriceByYear(tuple(steps))
+    steps = [(problems.year(y, where), _stated(one, f"{where}.{y}", problems)) for y, one in by_year(spec)]
+    return PriceByYear(tuple(steps)) if steps else _stated(spec, where, problems)
 
 
 def _stated(spec: Any, where: str, problems: Problems) -> StatedPrice:

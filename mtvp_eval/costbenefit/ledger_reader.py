@@ -22,7 +22,7 @@ from mtvp_eval.costbenefit.ledger import (
 from mtvp_eval.costbenefit.ledger_rules import double_counting
 from mtvp_eval.costbenefit.parties import Evidence, Kind, Law, Party, Sector
 from mtvp_eval.costbenefit.profiles import read_persistence, read_share
-from mtvp_eval.costbenefit.reading import Problems
+from mtvp_eval.costbenefit.reading import Problems, by_year
 from mtvp_eval.costbenefit.spread import check_size, read_line_spread
 from mtvp_eval.settings import load_yaml, nearest
 
@@ -242,11 +242,11 @@ def _price_payer(entry: Mapping[str, Any], source: Quantity, where: str, problem
 
 def _price(spec: Any, where: str, problems: Problems, of_payer: bool) -> PriceSource:
     """Read one of the ways to write a price; several by the calendar year from which each holds follow one another."""
-    if isinstance(spec, Mapping) and spec and all(isinstance(key, int) for key in spec):
-        steps = [
-            (problems.year(year, where), _price(one, f"{where}.{year}", problems, of_payer=False))
-            for year, one in sorted(spec.items())
-        ]
+    steps = [
+        (problems.year(year, where), _price(one, f"{where}.{year}", problems, of_payer=False))
+        for year, one in by_year(spec)
+    ]
+    if steps:
         return PriceByYear(tuple((year, one) for year, one in steps if isinstance(one, TablePrice | StatedPrice)))
     if isinstance(spec, Mapping) and "item" in spec:
         problems.keys(spec, where, ("item",), ("issue",))

@@ -68,6 +68,15 @@ class Problems:
         return value
 
 
+def by_year(spec: Any) -> list[tuple[int, Any]]:
+    """Return what is written under calendar years, in their order; empty where it is not written so.
+
+    >>> by_year({2025: "b", 2023: "a"}), by_year({"item": "a"}), by_year(3.0)
+    ([(2023, 'a'), (2025, 'b')], [], [])
+    """
+    return sorted(spec.items()) if isinstance(spec, Mapping) and all(isinstance(key, int) for key in spec) else []
+
+
 def day(text: str) -> date | None:
     """Return the date of an ISO text, or None when empty.
 
