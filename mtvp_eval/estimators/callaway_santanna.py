@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
-from mtvp_eval.arrays import BoolArray, FloatArray
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
 from mtvp_eval.errors import EstimationError
@@ -17,11 +17,12 @@ from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.aggregation import aggregate, cell_weights, share_influence
 from mtvp_eval.estimators.comparison_sets import ComparisonSet, comparison_sets
 from mtvp_eval.estimators.cross_sections import section_effect
-from mtvp_eval.estimators.doubly_robust import Adjustment, two_group_effect
+from mtvp_eval.estimators.doubly_robust import Adjustment, Units, two_group_effect
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey, passed_on
 from mtvp_eval.estimators.sample import Sample, read_sample
 from mtvp_eval.estimators.saturated import largest_size
 from mtvp_eval.estimators.tidy import period_label
+from mtvp_eval.estimators.unadjusted import unadjusted_effects
 
 
 class Missing(StrEnum):
@@ -38,7 +39,7 @@ class Missing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """Effects (K,), influence (J, n) of averages of cells, reasons for no standard error (K,), and why cells failed."""
+    """Effects (K,), influence (n, J) of averages of cells, reasons for no standard error (K,), and why cells failed."""
 
     effect: FloatArray
     influence: FloatArray
@@ -118,16 +119,15 @@ def callaway_santanna(
     # Averages are formed at once where every cell uses the same units; else from the cells, whose units differ.
     direct = bool(estimands) and not sections and bool(sample.observed.all() and np.isfinite(sample.varying).all())
     weights = cell_weights(outcome, wanted, {Weighting(weighting)}, estimands) if direct else np.eye(len(wanted))
-    # Units of a cohort next to each other: treated and comparison units are then a few stretches of memory.
-    by_cohort = np.argsort(sample.design.cohort_index, kind="stable")
     if sections:
-        fitted = _fit_sections(sample.take(by_cohort), wanted, base)
+        fitted = _fit_sections(sample, wanted, base)
+    elif sample.observed.all() and sample.X.shape[1] + sample.varying.shape[2] == 1:
+        fitted = _fit_means(sample, wanted, base, weights)
     else:
-        fitted = _fit_cells(sample.take(by_cohort), wanted, base, Adjustment(method), weights)
+        fitted = _fit_cells(sample, wanted, base, Adjustment(method), weights)
     if fitted.problems:
         raise EstimationError(_explain(fitted.problems, len(wanted), outcome))
-    influence = np.empty((len(by_cohort), len(weights)))
-    influence[by_cohort] = fitted.influence.T
+    influence = fitted.influence
     if direct:
         influence += share_influence(sample.design, dict(zip(wanted, fitted.effect.tolist(), strict=True)), estimands)
     asked = estimands if direct else [cell_effect(cell, Weighting(weighting)) for cell in wanted]
@@ -178,40 +178,70 @@ def supported_cells(
     return tuple(cell for cell in wanted if cell not in problems), problems
 
 
+def _fit_means(sample: Sample, wanted: Sequence[Cell], base: BasePeriod, weights: FloatArray) -> _Cells:
+    """Return cells without covariates and without gaps: in closed form."""
+    sets = comparison_sets(sample.design, wanted, base)
+    effect, influence = unadjusted_effects(sample.y, sample.w, sample.design.cohort_index, sets, weights)
+    no_error: list[str | None] = [None] * len(wanted)
+    largest = largest_size(sample.y)
+    for part in sets:
+        for k, still in zip(part.cells, part.still(sample.y, largest), strict=True):
+            no_error[k] = _no_error(part, still=bool(still))
+    return _Cells(effect, influence, no_error, {})
+
+
 def _fit_cells(
     sample: Sample, wanted: Sequence[Cell], base: BasePeriod, method: Adjustment, weights: FloatArray
 ) -> _Cells:
-    n = sample.design.n_units
-    y = np.ascontiguousarray(sample.y.T)
+    # Units of a cohort next to each other: treated and comparison units are then a few stretches of memory.
+    by_cohort = np.argsort(sample.design.cohort_index, kind="stable")
+    sample = sample.take(by_cohort)
+    n, complete = sample.design.n_units, bool(sample.observed.all())
     if sample.X.shape[1] + sample.varying.shape[2] == 1:
         method = Adjustment.REG
-    out = _Cells(np.full(len(wanted), np.nan), np.zeros((len(weights), n)), [None] * len(wanted), {})
+    whole_units = Units(np.ascontiguousarray(sample.y.T), np.ascontiguousarray(sample.X.T), sample.w)
+    effect, psi = np.full(len(wanted), np.nan), np.zeros((len(weights), n))
+    no_error: list[str | None] = [None] * len(wanted)
+    problems: dict[Cell, str] = {}
     start: dict[int, FloatArray] = {}
-    largest, complete = largest_size(y), bool(sample.observed.all())
+    largest = largest_size(sample.y)
     for whole in comparison_sets(sample.design, wanted, base):
         cohort = wanted[whole.cells[0]][0]
         for part, X in _with_covariates(sample, whole, complete=complete):
-            rows, n_treated = part.rows(), len(part.treated)
+            rows = None if complete and X is sample.X else part.rows()
             try:
-                _refuse_empty(part)
-                change = part.change(y)
-                two = two_group_effect(change, X[rows], sample.w[rows], n_treated, method, start.get(cohort))
+                two = two_group_effect(*_located(part, rows, X, sample.w, whole_units), method, start.get(cohort))
             except EstimationError as error:
-                out.problems.update({wanted[k]: str(error) for k in part.cells})
+                problems.update({wanted[k]: str(error) for k in part.cells})
                 continue
             if two.fit is not None:
                 start[cohort] = two.fit.coefficients
-            out.effect[part.cells] = two.effect
+            effect[part.cells] = two.effect
             own = n * weights[:, part.cells]
             takes = np.flatnonzero(own.any(axis=1))
-            part.add(own[takes] @ two.influence, out.influence, takes)
-            moved = np.maximum(change.max(axis=1), -change.min(axis=1))
-            flat = moved <= 1e-14 * largest
-            if flat.any():
-                flat = moved <= 1e-14 * np.abs(y[part.period][:, rows]).max(axis=1)
-            for k, still in zip(part.cells, flat, strict=True):
-                out.no_error[k] = _no_error(part, still=bool(still))
-    return out
+            if len(takes):
+                lines = slice(takes[0], takes[-1] + 1)  # mostly event times in a row
+                for here, shares in two.influence(own[lines]):
+                    psi[lines, here if rows is None else rows[here]] += shares
+            for k, still in zip(part.cells, part.still(sample.y, largest), strict=True):
+                no_error[k] = _no_error(part, still=bool(still))
+    influence = np.empty((n, len(weights)))
+    influence[by_cohort] = psi.T
+    return _Cells(effect, influence, no_error, problems)
+
+
+def _located(
+    part: ComparisonSet, rows: IntArray | None, X: FloatArray, w: FloatArray, whole: Units
+) -> tuple[Units, list[slice], list[slice], IntArray, IntArray]:
+    """Return where treated and comparison units stand: among all, or, given their ``rows``, in a copy of their own."""
+    _refuse_empty(part)
+    if rows is None:
+        treated, *against = (slice(int(own[0]), int(own[-1]) + 1) for own in (part.treated, *part.against))
+        return whole, [treated], against, part.period, part.base
+    P, first = len(part.cells), len(part.treated)
+    y = whole.y[np.concatenate([part.period, part.base])[:, None], rows]
+    units = Units(y, np.ascontiguousarray(X[rows].T), w[rows])
+    return units, [slice(0, first)], [slice(first, len(rows))], np.arange(P), np.arange(P, 2 * P)
 
 
 def _with_covariates(
@@ -226,16 +256,12 @@ def _with_covariates(
         for column in np.unique(earlier):
             here, value = earlier == column, sample.varying[:, column]
             known: BoolArray = np.all(np.isfinite(value), axis=1)
-            own = replace(
-                part, treated=part.treated[known[part.treated]], against=part.against[known[part.against]],
-                cells=part.cells[here], period=part.period[here], base=part.base[here], stretches=(),
-            )  # fmt: skip
-            yield own, np.column_stack([sample.X, value])
+            yield part.among(known, here), np.column_stack([sample.X, value])
 
 
 def _fit_sections(sample: Sample, wanted: Sequence[Cell], base: BasePeriod) -> _Cells:
     n, observed = sample.design.n_units, sample.observed
-    out = _Cells(np.full(len(wanted), np.nan), np.zeros((len(wanted), n)), [None] * len(wanted), {})
+    out = _Cells(np.full(len(wanted), np.nan), np.zeros((n, len(wanted))), [None] * len(wanted), {})
     for whole in comparison_sets(sample.design, wanted, base):
         units, treated = whole.rows(), np.arange(len(whole.rows())) < len(whole.treated)
         for k, now, before in zip(whole.cells, whole.period, whole.base, strict=True):
@@ -251,21 +277,21 @@ def _fit_sections(sample: Sample, wanted: Sequence[Cell], base: BasePeriod) -> _
                 out.problems[wanted[k]] = str(error)
                 continue
             out.effect[k] = found.effect
-            np.add.at(out.influence[k], rows, n * found.influence)
+            np.add.at(out.influence[:, k], rows, n * found.influence)
             out.no_error[k] = _no_error(whole, still=not np.ptp(y))
     return out
 
 
 def _refuse_empty(part: ComparisonSet) -> None:
-    for rows, words in ((part.treated, "treated"), (part.against, "comparison")):
-        if not len(rows):
+    for units, words in ((len(part.treated), "treated"), (part.n_against, "comparison")):
+        if not units:
             raise EstimationError(f"no {words} unit is observed in both periods")
 
 
 def _no_error(part: ComparisonSet, *, still: bool) -> str | None:
     if len(part.treated) == 1:
         return "cohort of one unit: its spread cannot be seen"
-    if len(part.against) == 1:
+    if part.n_against == 1:
         return "one comparison unit: its spread cannot be seen"
     return "the outcome does not move in this cell" if still else None
 

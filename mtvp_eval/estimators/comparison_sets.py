@@ -6,7 +6,7 @@ Source: Callaway & Sant'Anna (2021), eq. 2.6-2.8 for which units compare.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,35 +17,41 @@ from mtvp_eval.errors import EstimationError
 
 @dataclass(frozen=True, slots=True)
 class ComparisonSet:
-    """Hold rows of treated (N_g,) and comparison (N_C,) units, and P cells: place in the list, period, base.
-
-    ``stretches`` are the same rows in the same order as slices; empty where units are not ordered by cohort.
-    """
+    """Hold rows of treated units (N_g,) and of each comparison cohort, and P cells: place in the list, period, base."""
 
     treated: IntArray
-    against: IntArray
+    against: tuple[IntArray, ...]
     cells: IntArray
     period: IntArray
     base: IntArray
-    stretches: tuple[slice, ...] = ()
 
     def rows(self) -> IntArray:
         """Return (N_g + N_C,) rows, treated units first."""
-        return np.concatenate([self.treated, self.against])
+        return np.concatenate([self.treated, *self.against])
 
-    def change(self, y: FloatArray) -> FloatArray:
-        """Return (P, N) each cell's change from base to period in outcomes ``y`` (T, n), in the order of the rows."""
-        if not self.stretches:
-            return np.take(y[self.period] - y[self.base], self.rows(), axis=1)
-        return np.concatenate([y[self.period, here] - y[self.base, here] for here in self.stretches], axis=1)
+    @property
+    def n_against(self) -> int:
+        """Number of comparison units."""
+        return sum(map(len, self.against))
 
-    def add(self, values: FloatArray, onto: FloatArray, lines: IntArray) -> None:
-        """Add ``values`` (J, N) of the rows to these ``lines`` (J,) of ``onto`` (K, n), in place."""
-        if not self.stretches:
-            onto[np.ix_(lines, self.rows())] += values
-        first = 0
-        for here in self.stretches:
-            onto[lines, here] += values[:, first : (first := first + here.stop - here.start)]
+    def among(self, known: BoolArray, cells: slice | BoolArray) -> ComparisonSet:
+        """Return the set of some of its ``cells`` and of the units ``known`` (n,)."""
+        return ComparisonSet(
+            self.treated[known[self.treated]], tuple(rows[known[rows]] for rows in self.against),
+            self.cells[cells], self.period[cells], self.base[cells],
+        )  # fmt: skip
+
+    def still(self, y: FloatArray, largest: float) -> BoolArray:
+        """Return (P,) in which cells no outcome ``y`` (n, T), of ``largest`` size in all, moves by more than rounding.
+
+        Mostly one of the first treated units has moved, and the others need not be looked at.
+        """
+        few = y[self.treated[:64]]
+        found = np.abs(few[:, self.period] - few[:, self.base]).max(axis=0) <= 1e-14 * largest
+        for k in np.flatnonzero(found):
+            now, before = y[self.rows(), self.period[k]], y[self.rows(), self.base[k]]
+            found[k] = np.abs(now - before).max() <= 1e-14 * np.abs(now).max()
+        return np.asarray(found, dtype=np.bool_)
 
     def observed_parts(self, observed: BoolArray) -> Iterator[ComparisonSet]:
         """Yield the set whole where it has no gap, else cell by cell with the units observed in both periods."""
@@ -54,12 +60,7 @@ class ComparisonSet:
             yield self
             return
         for p in range(len(self.cells)):
-            both = observed[:, self.period[p]] & observed[:, self.base[p]]
-            one = slice(p, p + 1)
-            yield replace(
-                self, treated=self.treated[both[self.treated]], against=self.against[both[self.against]],
-                cells=self.cells[one], period=self.period[one], base=self.base[one], stretches=(),
-            )  # fmt: skip
+            yield self.among(observed[:, self.period[p]] & observed[:, self.base[p]], slice(p, p + 1))
 
 
 def comparison_sets(design: StaggeredDesign, cells: Sequence[Cell], base: BasePeriod) -> tuple[ComparisonSet, ...]:
@@ -74,8 +75,8 @@ def comparison_sets(design: StaggeredDesign, cells: Sequence[Cell], base: BasePe
     -------
     >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([3, 5, 9]), np.array([1, 2, 3, 4, 5]))
     >>> sets = comparison_sets(design, ((3, 3), (3, 4), (3, 5)), BasePeriod.VARYING)
-    >>> [(s.against.tolist(), s.cells.tolist()) for s in sets]
-    [([1, 2], [0, 1]), ([2], [2])]
+    >>> [([rows.tolist() for rows in s.against], s.cells.tolist()) for s in sets]
+    [([[1], [2]], [0, 1]), ([[2]], [2])]
     """
     groups: dict[tuple[int, bytes], list[tuple[int, int, int]]] = {}
     places = np.searchsorted(design.clock, [t for _, t in cells])
@@ -90,23 +91,9 @@ def comparison_sets(design: StaggeredDesign, cells: Sequence[Cell], base: BasePe
             "StaggeredDesign.estimability() shows why."
         )
     units = [np.flatnonzero(design.cohort_index == j) for j in range(len(design.cohorts))]
-    ordered = bool((design.cohort_index[1:] >= design.cohort_index[:-1]).all())
     sets = []
     for (g, key), members in groups.items():
-        treated = units[design.cohorts.tolist().index(g)]
-        against = [units[j] for j in np.flatnonzero(np.frombuffer(key, dtype=np.bool_))]
+        against = tuple(units[j] for j in np.flatnonzero(np.frombuffer(key, dtype=np.bool_)))
         k, period, start = np.array(members, dtype=np.int64).T
-        stretches = _stretches([treated, *against]) if ordered else ()
-        sets.append(ComparisonSet(treated, np.concatenate(against), k, period, start, stretches))
+        sets.append(ComparisonSet(units[design.cohorts.tolist().index(g)], against, k, period, start))
     return tuple(sets)
-
-
-def _stretches(units: Sequence[IntArray]) -> tuple[slice, ...]:
-    """Return rows of cohorts, each without a gap, as slices; cohorts next to each other are one."""
-    found: list[slice] = []
-    for own in units:
-        start, stop = int(own[0]), int(own[-1]) + 1
-        if found and found[-1].stop == start:
-            start = found.pop().start
-        found.append(slice(start, stop))
-    return tuple(found)

@@ -56,7 +56,7 @@ def section_effect(y: FloatArray, X: FloatArray, w: FloatArray, treated: BoolArr
         for period in (later, ~later):
             if not (group & period).any():
                 raise EstimationError("a group has no observed row in one of the two periods")
-    fit = odds_weights(X, treated, w)
+    fit = odds_weights(np.ascontiguousarray(X.T), treated, w)
     ps_rows = (X * (w * (treated - fit.chance))[:, None]) @ fit.inverse_hessian
     effect, influence, earlier = 0.0, np.zeros(len(y)), np.zeros(len(y))
     for period, sign in ((later, 1.0), (~later, -1.0)):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray
+from mtvp_eval.arrays import FloatArray, IntArray
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimators.propensity import OddsWeights, odds_weights
+
+UNITS_AT_ONCE = 2**15
+"""Units worked on at once: what is made of so many takes a few MB."""
 
 
 class Adjustment(StrEnum):
@@ -20,29 +24,98 @@ class Adjustment(StrEnum):
     DR = "dr"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """Hold outcomes y (T, N), covariates x (p, N) with the constant first, and positive weights w (N,)."""
+
+    y: FloatArray
+    x: FloatArray
+    w: FloatArray
+    _known: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = field(default_factory=dict)
+
+    def moments(self, stretches: Sequence[slice], period: IntArray, base: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return the sums of w x x' (p, p) and of w x times changes (p, P); those of a stretch are made once."""
+        for part in stretches:
+            if (part.start, part.stop) not in self._known:
+                x, weighted = self.x[:, part], self.x[:, part] * self.w[part]
+                self._known[part.start, part.stop] = weighted @ x.T, weighted @ self.y[:, part].T
+        (gram, levels), *others = (self._known[part.start, part.stop] for part in stretches)
+        for xx, xy in others:
+            gram, levels = gram + xx, levels + xy
+        return gram, levels[:, period] - levels[:, base]
+
+    def changes(self, part: slice, period: IntArray, base: IntArray, out: FloatArray) -> None:
+        """Write the changes between P pairs of periods of a stretch of units into the first P rows of ``out``."""
+        for row, now, before in zip(out, period, base, strict=False):
+            np.subtract(self.y[now, part], self.y[before, part], out=row)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TwoGroupEffect:
-    """Hold effects (P,) and each unit's share in them, psi / n, (P, N), treated first; and the logit fitted, if any."""
+    """Hold effects (P,) and what each unit's share in them is made of; see ``two_group_effect`` for the symbols.
+
+    ``eta`` means of e (P,) among treated and comparison units, ``beta`` (P, p), ``q`` (p,), ``h`` (P, p), ``total``
+    W and R, and the logit fitted, if any.
+    """
 
     effect: FloatArray
-    influence: FloatArray
     fit: OddsWeights | None
+    units: Units
+    groups: tuple[Sequence[slice], Sequence[slice]]
+    period: IntArray
+    base: IntArray
+    eta: tuple[FloatArray, FloatArray]
+    beta: FloatArray
+    q: FloatArray
+    h: FloatArray
+    total: tuple[float, float]
+
+    def influence(self, averages: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield stretches of units with their shares psi / n in ``averages`` (J, P) of the effects, (J, units).
+
+        Treated and comparison units differ in what the residual e is multiplied by, in the weight of their mean, and in
+        their residual of the logit: the rest is one matrix product.
+        """
+        P, p = self.beta.shape
+        most = max(part.stop - part.start for part in (*self.groups[0], *self.groups[1]))
+        rows, out = np.empty((P + 2 * p + 1, most)), np.empty((len(averages), most))
+        for treated, stretches in zip((True, False), self.groups, strict=True):
+            eta = -self.eta[0] if treated else self.eta[1]
+            right = np.concatenate([-self.beta, eta[:, None], self.h], axis=1)
+            loading = np.concatenate([averages, averages @ right], axis=1)
+            for part in stretches:
+                x, w, m = self.units.x[:, part], self.units.w[part], part.stop - part.start
+                made = rows[:, :m]
+                if treated:
+                    factor = mean = w / self.total[0]
+                else:
+                    mean = np.zeros(m) if self.fit is None else self.fit.odds[part] / self.total[1]
+                    factor = -mean - w * (self.q @ x)
+                self.units.changes(part, self.period, self.base, out=made)
+                made[P : P + p] = x
+                made[: P + p] *= factor
+                made[P + p] = mean
+                if self.fit is not None:
+                    np.multiply(x, w * (self.fit.chance[part] - treated), out=made[P + p + 1 :])
+                used = len(made) if self.fit is not None else P + p + 1
+                yield part, np.matmul(loading[:, :used], made[:used], out=out[:, :m])
 
 
 def two_group_effect(
-    change: FloatArray,
-    X: FloatArray,
-    w: FloatArray,
-    n_treated: int,
+    units: Units,
+    treated: Sequence[slice],
+    against: Sequence[slice],
+    period: IntArray,
+    base: IntArray,
     method: Adjustment,
     start: FloatArray | None = None,
 ) -> TwoGroupEffect:
-    r"""Compare the changes of treated and comparison units in P period pairs that share units and covariates.
+    r"""Compare the changes of treated and comparison units in P pairs of periods.
 
     With :math:`e_i = \Delta Y_i - x_i'\beta`, :math:`\beta = G^{-1}\sum_C w x \Delta Y`, :math:`G = \sum_C w x x'`,
     odds weights r and :math:`R = \sum_C r`:
 
-    .. math:: ATT = \frac{\sum_g w e}{W} - \frac{\sum_C r e}{R}
+    .. math:: ATT = \eta_T - \eta_C = \frac{\sum_g w e}{W} - \frac{\sum_C r e}{R}
     .. math:: \psi_i/n = w(e-\eta_T)/W - w(1-p)x'h \quad (i \in g), \qquad
               \psi_i/n = -r(e-\eta_C)/R - w e\,x'q + w p\,x'h \quad (i \in C)
 
@@ -51,10 +124,9 @@ def two_group_effect(
 
     Parameters
     ----------
-    change : (P, N) changes, treated units first.
-    X : (N, p) covariates including the constant.
-    w : (N,) positive weights.
-    n_treated : number of treated units.
+    units : values of the units, and of others.
+    treated, against : stretches of treated and of comparison units.
+    period, base : (P,) rows of ``units.y`` between which changes are taken.
     method : adjustment.
     start : (p,) logit coefficients to begin from.
 
@@ -67,36 +139,72 @@ def two_group_effect(
 
     Example
     -------
-    >>> change = np.array([[3.0, 5.0, 1.0, 2.0]])
-    >>> two_group_effect(change, np.ones((4, 1)), np.ones(4), 2, Adjustment.REG).effect.tolist()
-    [2.5]
+    >>> units = Units(np.array([[0.0, 0, 0, 0], [3, 5, 1, 2]]), np.ones((1, 4)), np.ones(4))
+    >>> found = two_group_effect(
+    ...     units, [slice(0, 2)], [slice(2, 4)], np.array([1]), np.array([0]), Adjustment.REG)
+    >>> found.effect.tolist(), [(part, psi.tolist()) for part, psi in found.influence(np.eye(1))]
+    ([2.5], [(slice(0, 2, None), [[-0.5, 0.5]]), (slice(2, 4, None), [[0.25, -0.25]])])
     """
-    g, c = slice(0, n_treated), slice(n_treated, len(w))
-    x = np.ascontiguousarray(X.T)  # (p, N)
-    own = np.zeros(len(w))  # what each treated unit counts for in the first mean, each comparison unit in the second
-    own[g] = w[g] / w[g].sum()
-    fit = None if method == Adjustment.REG else odds_weights(X, own > 0, w, start)
-    other = np.zeros(len(w)) if fit is None else fit.odds / fit.odds.sum()
-    factor = own - other  # of each residual in the influence
-    if method == Adjustment.IPW:
-        e = change.copy()
-    else:
-        weighted = x[:, c] * w[c]
-        G_inverse = gram_inverse(weighted @ x[:, c].T)
-        fitted = (change[:, c] @ weighted.T @ G_inverse) @ x
-        e = np.subtract(change, fitted, out=fitted)
-        factor[c] -= G_inverse @ (x @ (own - other)) @ weighted
-    treated, waiting = e[:, g] @ own[g], e[:, c] @ other[c]
-    loadings, rows = [-treated, waiting], [own, other]
-    if fit is not None:
-        tilted = x[:, c] * other[c]
-        slope = (e[:, c] @ tilted.T - np.outer(waiting, tilted.sum(axis=1))) @ fit.inverse_hessian
-        score = w * fit.chance
-        score[g] -= w[g]
-        loadings, rows = [*loadings, *slope.T], [*rows, *(x * score)]
-    e *= factor
-    e += np.column_stack(loadings) @ np.stack(rows)
-    return TwoGroupEffect(treated - waiting, e, fit)
+    P, p = len(period), len(units.x)
+    own, changes = units.moments(treated, period, base)
+    W = float(own[0, 0])
+    mean, beta, q = own[0] / W, np.zeros((P, p)), np.zeros(p)
+    fit, R, other, outside, h = None, 1.0, np.zeros(p), np.zeros(P), np.zeros((P, p))
+    if method != Adjustment.IPW:
+        gram, cross = units.moments(against, period, base)
+        inverse = gram_inverse(gram)
+        beta = cross.T @ inverse
+    if method != Adjustment.REG:
+        own_units = np.zeros(len(units.w), dtype=np.bool_)
+        for part in treated:
+            own_units[part] = True
+        fit = odds_weights(units.x, own_units, units.w, start, cut([*treated, *against]))
+        tilted = _tilted(units, fit.odds, cut(against), period, base)
+        R = float(tilted[0, P])
+        other = tilted[:, P] / R
+        outside = tilted[0, :P] / R - beta @ other
+        slope = tilted[:, :P].T - beta @ tilted[:, P:] - np.outer(outside, tilted[:, P])
+        h = slope / R @ fit.inverse_hessian
+    if method != Adjustment.IPW:
+        q = inverse @ (mean - other)
+    inside = changes[0] / W - beta @ mean
+    return TwoGroupEffect(
+        inside - outside, fit, units, (cut(treated), cut(against)), period, base, (inside, outside), beta, q, h, (W, R)
+    )
+
+
+def _tilted(units: Units, odds: FloatArray, parts: Sequence[slice], period: IntArray, base: IntArray) -> FloatArray:
+    """Return the sums of r x [change, x]' (p, P + p) over comparison units."""
+    P, p = len(period), len(units.x)
+    rows = np.empty((P + p, max(part.stop - part.start for part in parts)))
+    total = np.zeros((p, P + p))
+    for part in parts:
+        made = rows[:, : part.stop - part.start]
+        units.changes(part, period, base, out=made)
+        made[P:] = units.x[:, part]
+        for j, x in enumerate(units.x[:, part]):
+            total[j] += made @ (odds[part] * x if j else odds[part])
+    return total
+
+
+def cut(stretches: Sequence[slice]) -> list[slice]:
+    """Return the same units in equal stretches of at most ``UNITS_AT_ONCE``; those next to each other are one before.
+
+    >>> cut([slice(5, 9), slice(0, 5), slice(20, 22)])
+    [slice(0, 9, None), slice(20, 22, None)]
+    """
+    found: list[slice] = []
+    for start, stop in sorted((each.start, each.stop) for each in stretches):
+        first = found.pop().start if found and found[-1].stop == start else start
+        found.append(slice(first, stop))
+    if all(each.stop - each.start <= UNITS_AT_ONCE for each in found):
+        return found
+    pieces = [(each, -(-(each.stop - each.start) // UNITS_AT_ONCE)) for each in found]
+    return [
+        slice(each.start + (each.stop - each.start) * k // m, each.start + (each.stop - each.start) * (k + 1) // m)
+        for each, m in pieces
+        for k in range(m)
+    ]
 
 
 def gram_inverse(gram: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, repeats
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, keep_freed_memory, repeats
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import StaggeredDesign
 from mtvp_eval.errors import DesignError, EstimationError
@@ -117,6 +117,7 @@ def read_sample(
         )
     if outcome not in panel.outcomes:
         raise EstimationError(f"Unknown outcome {outcome}; the panel has {', '.join(panel.outcomes) or 'none'}.")
+    keep_freed_memory()  # estimators make and free arrays of this size again and again
     moving = [name for name in covariates if name not in panel.baseline and name in panel.outcomes]
     if moving and not varying:
         raise EstimationError(

@@ -10,8 +10,11 @@ from mtvp_eval.estimands import aggregate as means
 from mtvp_eval.estimands.estimand import Weighting
 from mtvp_eval.estimators import callaway_santanna, etwfe, imputation, sun_abraham, two_stage
 from mtvp_eval.estimators.aggregation import aggregate
+from mtvp_eval.estimators.comparison_sets import comparison_sets
+from mtvp_eval.estimators.doubly_robust import Adjustment, Units, two_group_effect
 from mtvp_eval.estimators.saturated import saturated_cells
 from mtvp_eval.estimators.sun_abraham import against_last
+from mtvp_eval.estimators.unadjusted import unadjusted_effects
 
 ROUNDING = 1e-13
 """Of the largest entry: the same sums in another order; seen 7e-16."""
@@ -84,6 +87,32 @@ def test_sun_abraham_in_closed_form_equals_the_regression(everybody, weighting):
     assert found.no_error == expected.no_error
     assert close(found.estimate, expected.estimate, SOLVED)
     assert close(found.influence, expected.influence, SOLVED)
+
+
+@pytest.mark.parametrize("weighting", list(Weighting))
+@pytest.mark.parametrize("comparison", list(Comparison))
+@pytest.mark.parametrize("base", list(BasePeriod))
+@pytest.mark.parametrize("everybody", [False, True])
+def test_callaway_santanna_in_closed_form_equals_the_cells_one_by_one(everybody, base, comparison, weighting):
+    data = panel(0.0, everybody=everybody)
+    design = StaggeredDesign.from_panel(data, comparison)
+    w = design.size if weighting == Weighting.PATIENT else np.ones(len(design.size))
+    sets, y = comparison_sets(design, design.identified_cells(base), base), data.outcomes["y"]
+    K = len(design.identified_cells(base))
+    expected, psi = np.empty(K), np.zeros((len(y), K))
+    for each in sets:
+        rows, first = each.rows(), len(each.treated)
+        units = Units(y[rows].T, np.ones((1, len(rows))), w[rows])
+        two = two_group_effect(
+            units, [slice(0, first)], [slice(first, len(rows))], each.period, each.base, Adjustment.REG
+        )
+        expected[each.cells] = two.effect
+        for part, share in two.influence(np.eye(len(each.cells))):
+            psi[np.ix_(rows[part], each.cells)] = len(y) * share.T
+    weights = np.random.default_rng(1).normal(size=(3, K))
+    effect, influence = unadjusted_effects(y, w, design.cohort_index, sets, weights)
+    assert close(effect, expected, SOLVED)
+    assert close(influence, psi @ weights.T, SOLVED)
 
 
 @pytest.mark.parametrize("comparison", list(Comparison))

@@ -1,0 +1,78 @@
+"""Cells of Callaway & Sant'Anna without covariates in a panel without gaps: known weights on cohort means.
+
+Source: Callaway & Sant'Anna (2021), eq. 2.6-2.8 without covariates; algebra of weighted cohort means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mtvp_eval.arrays import FloatArray, IntArray
+from mtvp_eval.estimators.comparison_sets import ComparisonSet
+from mtvp_eval.estimators.engine import cohort_means
+
+_UNITS_AT_ONCE = 2**12
+"""Units worked on at once: their outcomes and influence values stay in the cache."""
+
+
+def unadjusted_effects(
+    y: FloatArray, w: FloatArray, cohort: IntArray, sets: Sequence[ComparisonSet], weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    r"""Return the effects (K,) of all cells and the influence (n, J) of averages of them.
+
+    .. math:: ATT_k = \Delta\bar Y_g - \Delta\bar Y_C, \qquad
+              \psi_{ik} = n w_i \Big[\frac{1\{i \in g\}}{W_g}(\Delta Y_i - \Delta\bar Y_g)
+              - \frac{1\{i \in C\}}{W_C}(\Delta Y_i - \Delta\bar Y_C)\Big]
+
+    In a cohort the influence of any average of cells is one linear form of a unit's outcomes, less a constant.
+
+    Parameters
+    ----------
+    y : (n, T) without gaps.
+    w : (n,) positive weights.
+    cohort : (n,) from 0.
+    sets : the K cells by treated cohort and comparison.
+    weights : (J, K) averages asked for.
+
+    Example
+    -------
+    >>> from mtvp_eval.design.staggered import BasePeriod, StaggeredDesign
+    >>> from mtvp_eval.estimators.comparison_sets import comparison_sets
+    >>> design = StaggeredDesign(np.array(list("abcd"), dtype=object), np.array([2, 2, 9, 9]), np.array([1, 2]))
+    >>> sets = comparison_sets(design, [(2, 2)], BasePeriod.VARYING)
+    >>> y = np.array([[0.0, 3], [0, 5], [0, 1], [0, 2]])
+    >>> effect, psi = unadjusted_effects(y, np.ones(4), design.cohort_index, sets, np.eye(1))
+    >>> effect.tolist(), psi.ravel().tolist()
+    ([2.5], [-2.0, 2.0, 1.0, -1.0])
+    """
+    mean, mass = cohort_means(y, w, cohort), np.bincount(cohort, w)
+    (G, T), (J, K) = mean.shape, weights.shape
+    effect, form, level = np.empty(K), np.zeros((G, T, J)), np.zeros((G, J))
+    for each in sets:
+        treated, *against = (int(cohort[rows[0]]) for rows in (each.treated, *each.against))
+        change, own = mean[:, each.period] - mean[:, each.base], weights[:, each.cells].T
+        average = []
+        for sign, members in ((1.0, [treated]), (-1.0, against)):
+            share = mass[members] / mass[members].sum()
+            average.append(share @ change[members])
+            # of a unit's distance to its cohort's mean, and that mean's distance to the mean compared
+            for g in members:
+                part = sign / mass[members].sum() * own
+                np.add.at(form[g], each.period, part)
+                np.add.at(form[g], each.base, -part)
+                level[g] += (change[g] - average[-1]) @ part
+        effect[each.cells] = average[0] - average[1]
+    influence = np.empty((len(y), J))
+    for g in range(G):
+        unit = np.flatnonzero(cohort == g)
+        for first in range(0, len(unit), _UNITS_AT_ONCE):
+            rows = unit[first : first + _UNITS_AT_ONCE]
+            away = np.take(y, rows, axis=0)
+            away -= mean[g]
+            psi = away @ form[g]
+            psi += level[g]
+            psi *= len(y) * w[rows, None]
+            influence[rows] = psi
+    return effect, influence
