@@ -7,6 +7,7 @@ effects, Review of Economics and Statistics; DID_l, its placebo, the average tot
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,56 @@ class _Paths:
     change: IntArray
     sign: FloatArray
     level: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Switch:
+    """Units that change treatment in one period in one direction, and those with the same first treatment.
+
+    ``cohorts`` are stretches of units with the same new level; ``same`` is where the units with the same first
+    treatment stand, in order of their ``change``.
+    """
+
+    period: int
+    sign: float
+    baseline: float
+    cohorts: tuple[slice, ...]
+    same: slice
+    change: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ordered:
+    """Outcomes y (T, n) and weights of units in the ``order`` (n,) of their paths, and who switches among them."""
+
+    order: IntArray
+    y: FloatArray
+    w: FloatArray
+    switches: tuple[_Switch, ...]
+    complete: bool
+
+    def seen(self, here: slice, columns: list[int]) -> slice | IntArray:
+        """Return the units of a stretch that were observed in all of these columns."""
+        if self.complete:
+            return here
+        return here.start + np.flatnonzero(np.isfinite(self.y[columns, here]).all(axis=0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Moved:
+    """Some units with their weights and moves, how many, and the sums of weights and of weighted moves."""
+
+    rows: slice | IntArray
+    w: FloatArray
+    move: FloatArray
+    count: int
+    mass: float
+    sum: float
+
+    @classmethod
+    def of(cls, units: _Ordered, rows: slice | IntArray, to: int, base: int) -> _Moved:
+        w, move = units.w[rows], units.y[to, rows] - units.y[base, rows]
+        return cls(rows, w, move, len(w), float(w.sum()), float(w @ move))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +174,10 @@ def dcdh(
     longest = _horizon(effects, "effects", possible)
     keep = paths.change - 1 + longest <= last if same_switchers else np.ones(len(rows), dtype=np.bool_)
 
+    ordered = _ordered(sample.y, sample.w, paths, keep)
+
     def contrasts(wanted: range, *, placebo: bool) -> dict[int, _Contrast]:
-        made = {k: _contrast(sample.y, sample.w, paths, keep, k, placebo, never) for k in wanted}
+        made = {k: _contrast(ordered, paths.treatment, k, placebo, never) for k in wanted}
         return {k: c for k, c in made.items() if c.switchers}
 
     found = contrasts(range(1, longest + 1), placebo=False)
@@ -138,9 +191,11 @@ def dcdh(
     if dose > 0:
         keys.append(EffectKey(outcome, "overall", weighting))
         made.append(_average(list(found.values()), dose))
+    influence = np.empty((len(rows), len(made)))
+    influence[ordered.order] = np.stack([c.influence for c in made]).T
     return EffectEstimates(
-        tuple(keys), np.array([c.estimate for c in made]), design.unit_ids,
-        np.column_stack([c.influence for c in made]), design.cohort_index, sample.cluster,
+        tuple(keys), np.array([c.estimate for c in made]), design.unit_ids, influence, design.cohort_index,
+        sample.cluster,
         method="de Chaisemartin-D'Haultfoeuille", no_error=tuple(_no_error(c) for c in made),
         notes=(*sample.notes(), *_notes(paths, sum(c.lonely for c in found.values()), dose)),
     )  # fmt: skip
@@ -192,56 +247,73 @@ def _last_with_comparison(paths: _Paths) -> IntArray:
     return last
 
 
-def _contrast(
-    y: FloatArray, w: FloatArray, paths: _Paths, allowed: BoolArray, k: int, placebo: bool, never: bool
-) -> _Contrast:
+def _ordered(y: FloatArray, w: FloatArray, paths: _Paths, allowed: BoolArray) -> _Ordered:
+    """Order units by first treatment, period of change, and new level: whoever compares is then a stretch of units."""
+    kept = allowed & (paths.change < y.shape[1])
+    keys = (paths.level, paths.sign, kept, paths.change, paths.baseline)
+    order = np.lexsort(keys)
+    change, baseline, sign, kept = paths.change[order], paths.baseline[order], paths.sign[order], kept[order]
+    edges = np.flatnonzero(np.any([key[order[1:]] != key[order[:-1]] for key in keys], axis=0)) + 1
+    same: dict[float, slice] = {}
+    cohorts: dict[tuple[float, int, float], list[slice]] = {}
+    for start, stop in itertools.pairwise([0, *edges.tolist(), len(order)]):
+        first = float(baseline[start])
+        same[first] = slice(same[first].start if first in same else start, stop)
+        if kept[start]:
+            cohorts.setdefault((first, int(change[start]), float(sign[start])), []).append(slice(start, stop))
+    switches = [
+        _Switch(period, way, first, tuple(own), same[first], change[same[first]])
+        for (first, period, way), own in cohorts.items()
+    ]
+    return _Ordered(
+        order, np.ascontiguousarray(np.take(y, order, axis=0).T), w[order], tuple(switches), bool(np.isfinite(y).all())
+    )
+
+
+def _contrast(units: _Ordered, treatment: FloatArray, k: int, placebo: bool, never: bool) -> _Contrast:
     """Return effect or placebo k, of switchers in both directions; see ``dcdh`` for the formula."""
-    n, T = y.shape
+    T, n = units.y.shape
     total = weight = dose = 0.0
     residual, switchers, lonely = np.zeros(n), 0, 0
-    for t in range(2 * k if placebo else k, T):
-        base = t - k
+    for switch in units.switches:
+        base = switch.period - 1
+        t = base + k
         to = base - k if placebo else t
-        move = y[:, to] - y[:, base]
+        if t >= T or to < 0:
+            continue
         # a placebo uses the same units as the effect it stands beside
-        seen = np.isfinite(move) & np.isfinite(y[:, t])
-        for level in np.unique(paths.baseline):
-            same = seen & (paths.baseline == level)
-            against = same & ((paths.change == T) if never else (paths.change > t))
-            switch = same & allowed & (paths.change == base + 1)
-            if not against.any() or not switch.any():
-                continue
-            for sign in np.unique(paths.sign[switch]):
-                ours = switch & (paths.sign == sign)
-                mass = w[ours].sum()
-                share = mass / w[against].sum()
-                total += sign * (w[ours] @ move[ours] - share * (w[against] @ move[against]))
-                centred, few = _centred(move, w, ours, against, paths.level)
-                residual += sign * w * np.where(against, -share, 1.0) * centred
-                weight, switchers, lonely = weight + mass, switchers + int(ours.sum()), lonely + few
-                gain = np.nan_to_num(paths.treatment[ours, t] - paths.baseline[ours])
-                dose += 0.0 if placebo else float(sign * (w[ours] @ gain))
+        columns = sorted({base, to, t})
+        waiting = int(np.searchsorted(switch.change, T if never else t + 1))
+        against = units.seen(slice(switch.same.start + waiting, switch.same.stop), columns)
+        found = [
+            _Moved.of(units, rows, to, base) for rows in (*(units.seen(c, columns) for c in switch.cohorts), against)
+        ]
+        *ours, others = found
+        ours = [each for each in ours if each.count]
+        if not ours or not others.count:
+            continue
+        mass = sum(each.mass for each in ours)
+        share = mass / others.mass
+        total += switch.sign * (sum(each.sum for each in ours) - share * others.sum)
+        for each, factor in [*((own, 1.0) for own in ours), (others, -share)]:
+            m, mean = each.count, each.sum / each.mass
+            if m == 1:  # centred at the mean of itself and its comparison
+                m = others.count + sum(own.count for own in ours)
+                mean = (others.sum + sum(own.sum for own in ours)) / (others.mass + mass)
+                lonely += each is not others
+            residual[each.rows] += (switch.sign * factor * np.sqrt(m / (m - 1))) * each.w * (each.move - mean)
+        weight, switchers = weight + mass, switchers + sum(each.count for each in ours)
+        if not placebo:
+            for each in ours:
+                gain = np.nan_to_num(treatment[units.order[each.rows], t] - switch.baseline)
+                dose += switch.sign * float(each.w @ gain)
     estimate = total / weight if weight else np.nan
     return _Contrast(weight, estimate, n * residual / weight if weight else residual, dose, switchers, lonely)
 
 
-def _centred(
-    move: FloatArray, w: FloatArray, ours: BoolArray, against: BoolArray, level: FloatArray
-) -> tuple[FloatArray, int]:
-    """Return (n,) residuals from cohort means times sqrt(m/(m - 1)), zero elsewhere, and the cohorts of one."""
-    out, lonely = np.zeros(len(move)), 0
-    cohorts = [against, *(ours & (level == value) for value in np.unique(level[ours]))]
-    for cohort in cohorts:
-        group = cohort if cohort.sum() > 1 else ours | against
-        lonely += int(cohort.sum() == 1 and cohort is not against)
-        m = group.sum()
-        out[cohort] = np.sqrt(m / (m - 1)) * (move[cohort] - np.average(move[group], weights=w[group]))
-    return out, lonely
-
-
 def _average(effects: list[_Contrast], dose: float) -> _Contrast:
     """Return the average total effect: summed effects over summed treatment."""
-    influence = np.sum([c.weight * c.influence for c in effects], axis=0) / dose
+    influence = np.asarray(sum(c.weight * c.influence for c in effects)) / dose
     total = sum(c.weight * c.estimate for c in effects)
     return _Contrast(dose, total / dose, influence, dose, max(c.switchers for c in effects), 0)
 
@@ -268,7 +340,9 @@ def _refuse(
 
 def _notes(paths: _Paths, lonely: int, dose: float) -> list[str]:
     notes = []
-    if (np.diff(np.abs(paths.treatment - paths.baseline[:, None]), axis=1) < 0).any():
+    away = paths.treatment - paths.baseline[:, None]
+    np.abs(away, out=away)
+    if (away[:, 1:] < away[:, :-1]).any():
         notes.append(DESCRIPTIVE)
     if lonely:
         notes.append(f"Centred at the mean with their comparison: {lonely} cohorts of one switching unit.")
