@@ -77,15 +77,13 @@ class DrawnRegion:
 def permutations(labels: CohortArray, rng: np.random.Generator, draws: int) -> CohortArray:
     """Return independent permutations of ``labels`` (m,), (draws, m), every order equally likely.
 
-    Random keys that carry the labels in their last bits are sorted, which is faster than shuffling; draws in which two
-    keys are equal are permuted again, so that no order is favoured.
+    Random keys that carry the labels in their last bits are sorted, which is faster than shuffling; labels whose keys
+    are equal are shuffled among themselves, so that no order is favoured.
 
     >>> permutations(np.array([1, 2, 2], dtype=np.int8), np.random.default_rng(0), 2).sum(axis=1).tolist()
     [5, 5]
     """
     bits = int(labels.max()).bit_length()
-    if len(labels) ** 2 > 2 ** (32 - bits):  # equal keys would be the rule
-        return rng.permuted(np.repeat(labels[None], draws, axis=0), axis=1)
     pairs = rng.integers(0, 2**64, size=-(-draws * len(labels) // 2), dtype=np.uint64)  # twice as quick as single keys
     keys = pairs.view(np.uint32)[: draws * len(labels)].reshape(draws, len(labels))
     keys <<= np.uint32(bits)
@@ -93,9 +91,13 @@ def permutations(labels: CohortArray, rng: np.random.Generator, draws: int) -> C
     keys.sort(axis=1)
     out = (keys & np.uint32(2**bits - 1)).astype(np.int8)
     keys >>= np.uint32(bits)
-    tied: BoolArray = np.any(keys[:, 1:] == keys[:, :-1], axis=1)
-    if tied.any():
-        out[tied] = rng.permuted(out[tied], axis=1)
+    same = np.zeros(keys.shape, dtype=np.bool_)
+    np.equal(keys[:, 1:], keys[:, :-1], out=same[:, 1:])
+    later = np.flatnonzero(same)
+    if len(later):
+        tied = np.union1d(later, later - 1)
+        run = np.cumsum(~same.ravel()[tied])
+        out.ravel()[tied] = out.ravel()[tied[np.lexsort((rng.random(len(tied)), run))]]
     return out
 
 
@@ -342,7 +344,7 @@ class _Piece:
             own = np.stack([(share * per_unit.astype(precision)) @ one for one in f], axis=1)
             worth.append(np.concatenate([own, own**2]).reshape(-1, len(self.units)))
         estimate, variance = (np.zeros((len(plan.names), J, B), dtype=precision) for _ in range(2))
-        at_once = max(_CELLS_AT_ONCE // (2 * len(self.units)), 50)
+        at_once = max(_CELLS_AT_ONCE // (2 * len(self.units)), 8)
         for start in range(0, B, at_once):
             part = slice(start, start + at_once)
             for h, own in enumerate(worth, 1):

@@ -19,7 +19,29 @@ def test_every_order_is_equally_likely():
     assert ((counts - 1000) ** 2 / 1000).sum() < 57.4
 
 
-def test_labels_are_kept_where_keys_would_collide():
+class CoarseKeys:
+    """A generator whose keys are 0 or 1, so that nearly every draw holds equal ones."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(0)
+
+    def integers(self, low, high, size, dtype):
+        first, second = self.rng.integers(0, 2, size=(2, size), dtype=dtype)
+        return first | second << np.uint64(32)
+
+    def random(self, size):
+        return self.rng.random(size)
+
+
+def test_equal_keys_favour_no_order():
+    drawn = permutations(np.array([1, 2, 3, 0], dtype=np.int8), CoarseKeys(), 24_000)
+    counts = np.unique(drawn, axis=0, return_counts=True)[1]
+    assert len(counts) == 24
+    # 23 degrees of freedom: the 99.99th percentile of chi-square is 57.4
+    assert ((counts - 1000) ** 2 / 1000).sum() < 57.4
+
+
+def test_labels_are_kept_where_keys_collide():
     labels = np.arange(30_000, dtype=np.int64).astype(np.int8) % 7
     drawn = permutations(labels.astype(np.int8), np.random.default_rng(0), 2)
     assert (np.sort(drawn, axis=1) == np.sort(labels)).all()
