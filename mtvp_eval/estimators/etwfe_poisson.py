@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mtvp_eval.arrays import BoolArray, FloatArray
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.staggered import Cell, StaggeredDesign
 from mtvp_eval.errors import EstimationError
@@ -79,19 +79,23 @@ def etwfe_poisson(
     sample, n = counts.sample, design.n_units
     fit, rows = _untreated_fit(counts, cells)
     member = _membership(design, cells)
-    seen, expected = np.zeros(len(cells)), np.zeros(len(cells))
-    exposed = np.zeros(len(cells))
-    direct = np.zeros((n, len(cells)))
+    seen, expected, exposed = (np.zeros(len(cells)) for _ in range(3))
     slope = np.zeros((len(cells), len(fit.coefficients)))
-    for k, (g, t) in enumerate(cells):
-        now = int(np.searchsorted(design.clock, t))
-        unit = np.flatnonzero((design.entry == g) & sample.observed[:, now])
-        E, y, X = counts.exposure[unit, now], sample.y[unit, now], sample.X[unit]
-        without = E * np.exp(fit.linear[unit, now])
-        seen[k], expected[k], exposed[k] = y.sum(), without.sum(), E.sum()
-        direct[unit, k] = n * (y - _cell_mean(y, E, X))
-        at = fit.path[int(np.searchsorted(design.cohorts, g)), now]
-        slope[k] = at * (without @ X)[fit.covariate]
+    own: list[tuple[IntArray, IntArray, FloatArray]] = []  # of each cohort: units, cells, residuals of those
+    for j, g in enumerate(design.cohorts):
+        unit = np.flatnonzero(design.cohort_index == j)
+        places = np.array([k for k, (cohort, _) in enumerate(cells) if cohort == g], dtype=np.int64)
+        residual = np.zeros((len(unit), len(places)))
+        for column, k in enumerate(places):
+            now = int(np.searchsorted(design.clock, cells[k][1]))
+            known = sample.observed[unit, now]
+            row = unit if known.all() else unit[known]
+            E, y, X = counts.exposure[row, now], sample.y[row, now], sample.X[row]
+            without = E * np.exp(fit.linear[row, now])
+            seen[k], expected[k], exposed[k] = y.sum(), without.sum(), E.sum()
+            residual[known, column] = y - _cell_mean(y, E, X)
+            slope[k] = fit.path[j, now] * (without @ X)[fit.covariate]
+        own.append((unit, places, residual))
     empty = [c for c, events in zip(cells, seen, strict=True) if events == 0]
     if empty:
         named = ", ".join(f"({period_label(g)}, {period_label(t)})" for g, t in empty[:6])
@@ -103,13 +107,16 @@ def etwfe_poisson(
         )
     index, groups = _groups(cells, outcome, counts, scale)
     A, B, E = groups @ seen, groups @ expected, groups @ exposed
-    psi_a, psi_b = direct @ groups.T, fit.influence(slope) @ groups.T
     if scale == Scale.RATIO:
-        estimate, psi = A / B - 1, psi_a / B - psi_b * (A / B**2)
+        estimate, by_events, by_expected = A / B - 1, 1 / B, A / B**2
     elif scale == Scale.LOG:
-        estimate, psi = np.log(A / B), psi_a / A - psi_b / B
+        estimate, by_events, by_expected = np.log(A / B), 1 / A, 1 / B
     else:
-        estimate, psi = 1000 * (A - B) / E, 1000 * (psi_a - psi_b) / E
+        estimate, by_events, by_expected = 1000 * (A - B) / E, 1000 / E, 1000 / E
+    psi = fit.influence(-by_expected[:, None] * (groups @ slope))
+    of_events = n * by_events * groups.T
+    for unit, places, residual in own:
+        psi[unit] += residual @ of_events[places]
     of_cell = cell_reasons(sample, cells, [np.where(rows, fit.score, 0.0)])
     reasons = tuple(
         next((r for r, used in zip(of_cell, row, strict=True) if used and r is not None), None) for row in groups

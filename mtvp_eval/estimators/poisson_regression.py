@@ -22,6 +22,7 @@ from mtvp_eval.estimators.regression import cohort_weights, inverse_gram, path_i
 
 _STEPS = 60
 _LONGEST = 3.0
+_UNITS_AT_ONCE = 2**11
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,22 +84,20 @@ def poisson_fit(
     >>> np.exp(fit.coefficients).round(9).tolist()
     [2.0, 3.0]
     """
-    y = np.where(used, counts, 0.0)
-    offset = np.log(np.where(used, exposure, 1.0))
-    columns = [np.flatnonzero(covariate == a) for a in range(X.shape[1])]
     theta = np.zeros(path.shape[2])
     if not unit_effects:
-        theta = _start(y, np.where(used, exposure, 0.0), path)
+        theta = _start(np.where(used, counts, 0.0), np.where(used, exposure, 0.0), path)
+    rows = _rows(counts, exposure, used, X, cohort)
     for _ in range(_STEPS):
-        linear = _linear(theta, X, cohort, path, columns)
-        mean = _mean(y, offset + linear, used, unit_effects=unit_effects)
-        gradient, hessian = _moments(y, mean, X, cohort, path, columns, unit_effects=unit_effects)
+        gradient, hessian = _moments(theta, rows, path, covariate, unit_effects=unit_effects)
         inverse, null = inverse_gram(hessian)
         step = inverse @ gradient
         if not np.isfinite(step).all():
             break
         if float(np.abs(step).max(initial=0.0)) < 1e-9 * (1 + float(np.abs(theta).max(initial=0.0))):
-            return PoissonFit(theta + step, inverse, null, y - mean, linear, path, covariate, X, cohort)
+            score, linear = np.empty_like(rows.score), np.empty_like(rows.linear)
+            score[rows.order], linear[rows.order] = rows.score, rows.linear
+            return PoissonFit(theta + step, inverse, null, score, linear, path, covariate, X, cohort)
         # a Newton step from a poor start can be far too long
         theta = theta + step * min(1.0, _LONGEST / float(np.abs(step).max()))
         if float(np.abs(theta).max()) > 50:
@@ -109,6 +108,39 @@ def poisson_fit(
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Units in ``order`` of their cohort, and ``blocks`` of one cohort each, small enough for the cache.
+
+    Counts y and log exposure (n, T), which are 0 and minus infinity in rows not used; ``score`` and ``linear`` (n, T)
+    are those of the last pass.
+    """
+
+    order: IntArray
+    blocks: tuple[tuple[int, slice], ...]
+    y: FloatArray
+    offset: FloatArray
+    X: FloatArray
+    score: FloatArray
+    linear: FloatArray
+
+
+def _rows(counts: FloatArray, exposure: FloatArray, used: BoolArray, X: FloatArray, cohort: IntArray) -> _Rows:
+    order = np.argsort(cohort, kind="stable")
+    edges = np.cumsum(np.bincount(cohort))
+    blocks = [
+        (g, slice(first, min(first + _UNITS_AT_ONCE, int(stop))))
+        for g, (start, stop) in enumerate(zip([0, *edges[:-1]], edges, strict=True))
+        for first in range(int(start), int(stop), _UNITS_AT_ONCE)
+    ]
+    offset = np.full(counts.shape, -np.inf)
+    np.log(exposure, out=offset, where=used)
+    return _Rows(
+        order, tuple(blocks), np.take(np.where(used, counts, 0.0), order, axis=0), np.take(offset, order, axis=0),
+        X[order], np.empty(counts.shape), np.empty(counts.shape),
+    )  # fmt: skip
+
+
 def _start(y: FloatArray, exposure: FloatArray, path: FloatArray) -> FloatArray:
     """Return coefficients that give every row the overall rate: a log rate on whatever sums to one everywhere."""
     rate = float(np.log(max(y.sum(), 1e-300) / exposure.sum()))
@@ -116,44 +148,48 @@ def _start(y: FloatArray, exposure: FloatArray, path: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.lstsq(path.reshape(G * T, P), np.full(G * T, rate), rcond=None)[0], dtype=np.float64)
 
 
-def _linear(
-    theta: FloatArray, X: FloatArray, cohort: IntArray, path: FloatArray, columns: list[IntArray]
-) -> FloatArray:
-    slopes = np.stack([path[:, :, j] @ theta[j] for j in columns], axis=1)
-    return np.asarray(np.einsum("na,nat->nt", X, slopes[cohort]), dtype=np.float64)
-
-
-def _mean(y: FloatArray, linear: FloatArray, used: BoolArray, *, unit_effects: bool) -> FloatArray:
+def _mean(y: FloatArray, linear: FloatArray, *, unit_effects: bool) -> FloatArray:
     if not unit_effects:
-        return np.where(used, np.exp(np.clip(linear, -700.0, 700.0)), 0.0)
-    top = np.where(used, linear, -np.inf).max(axis=1, keepdims=True)
-    share = np.where(used, np.exp(linear - np.where(np.isfinite(top), top, 0.0)), 0.0)
+        return np.asarray(np.exp(np.minimum(linear, 700.0)), dtype=np.float64)
+    top = linear.max(axis=1, keepdims=True)
+    share = np.exp(linear - np.where(np.isfinite(top), top, 0.0))
     total = share.sum(axis=1, keepdims=True)
-    share = share / np.where(total > 0, total, 1.0)
-    return np.asarray(share * y.sum(axis=1, keepdims=True), dtype=np.float64)
+    share *= y.sum(axis=1, keepdims=True) / np.where(total > 0, total, 1.0)
+    return np.asarray(share, dtype=np.float64)
 
 
 def _moments(
-    y: FloatArray, mean: FloatArray, X: FloatArray, cohort: IntArray, path: FloatArray, columns: list[IntArray],
-    *, unit_effects: bool,
-) -> tuple[FloatArray, FloatArray]:  # fmt: skip
-    P = path.shape[2]
-    gradient, hessian = np.zeros(P), np.zeros((P, P))
-    total = mean.sum(axis=1)
-    for g in range(len(path)):
-        unit = cohort == g
-        m, x = mean[unit], X[unit]
-        share = m / np.where(total[unit] > 0, total[unit], 1.0)[:, None]
-        for a, ja in enumerate(columns):
-            gradient[ja] += path[g][:, ja].T @ (x[:, a] @ (y[unit] - m))
-            for b in range(a, len(columns)):
-                jb = columns[b]
+    theta: FloatArray, rows: _Rows, path: FloatArray, covariate: IntArray, *, unit_effects: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Return gradient (P,) and Hessian (P, P) at ``theta``, with the scores and exponents left in ``rows``."""
+    columns = [np.flatnonzero(covariate == a) for a in range(rows.X.shape[1])]
+    slopes = np.stack([path[:, :, j] @ theta[j] for j in columns], axis=1)  # (G, A, T)
+    G, T, P = path.shape
+    A = len(columns)
+    first, second = np.zeros((G, A, T)), np.zeros((G, A, A, T, T))
+    for g, here in rows.blocks:
+        x, score = rows.X[here], rows.score[here]
+        linear = np.matmul(x, slopes[g], out=rows.linear[here])
+        mean = _mean(rows.y[here], rows.offset[here] + linear, unit_effects=unit_effects)
+        np.subtract(rows.y[here], mean, out=score)
+        first[g] += x.T @ score
+        if unit_effects:
+            total = mean.sum(axis=1)
+            share = mean / np.where(total > 0, total, 1.0)[:, None]
+        for a in range(A):
+            for b in range(a, A):
                 v = x[:, a] * x[:, b]
-                inner = np.diag(v @ m)
+                inner = second[g, a, b]
+                inner[np.diag_indices(T)] += v @ mean
                 if unit_effects:
-                    inner = inner - (m * v[:, None]).T @ share
-                block = path[g][:, ja].T @ inner @ path[g][:, jb]
-                hessian[np.ix_(ja, jb)] += block
-                if a != b:
-                    hessian[np.ix_(jb, ja)] += block.T
+                    inner -= (mean * v[:, None]).T @ share
+    gradient, hessian = np.zeros(P), np.zeros((P, P))
+    for a, ja in enumerate(columns):
+        gradient[ja] = np.einsum("gtj,gt->j", path[:, :, ja], first[:, a])
+        for b in range(a, A):
+            jb = columns[b]
+            block = sum(path[g][:, ja].T @ second[g, a, b] @ path[g][:, jb] for g in range(G))
+            hessian[np.ix_(ja, jb)] = block
+            if a != b:
+                hessian[np.ix_(jb, ja)] = block.T
     return gradient, hessian
