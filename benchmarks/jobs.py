@@ -41,7 +41,6 @@ TASKS = (
     ),
     Task(
         "callaway_santanna_plain", "Callaway–Sant'Anna without covariates", ("diff_diff", "csdid", "moderndid"),
-        sizes=("small", "medium"),
     ),
     Task(
         "sun_abraham", "Sun–Abraham event study", ("statspai", "diff_diff", "pyfixest"), {"medium": 50},

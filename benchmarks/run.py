@@ -68,7 +68,7 @@ def main() -> None:
     others = [_script(name) for name in arguments.others or beside]
     text = tables(runs, peers)
     if whole or arguments.write:
-        (HERE / "README.md").write_text(page(text, others, time.time() - started), encoding="utf-8")
+        (HERE / "README.md").write_text(page(text, others, time.time() - started, arguments.cap), encoding="utf-8")
     print("\n".join([text, *others]))
     print(
         f"{(time.time() - started) / 60:.1f} minutes"

@@ -17,6 +17,8 @@ from jobs import Task
 from panels import SIZES
 
 OURS = LABELS["ours"]
+LARGEST_MIB = 2048
+"""What a method of ours may take at the large size."""
 AGREE, AGREE_ERRORS = 1e-6, 1e-4
 """Relative differences of estimates, and of standard errors, from which on a row says what differs."""
 
@@ -44,7 +46,7 @@ class Run:
 
 
 def tables(runs: list[Run], peers: list[str]) -> str:
-    """Return the tables of a run: ratios, every package, methods of ours without a peer."""
+    """Return the tables of a run: ratios, every package, methods of ours without a peer, cost against units."""
     beside = [run for run in runs if run.task.peers]
     parts = []
     if beside:
@@ -52,6 +54,8 @@ def tables(runs: list[Run], peers: list[str]) -> str:
     alone = [run for run in runs if not run.task.peers]
     if alone:
         parts.append(_alone(alone))
+    if both := [pair for run in runs if (pair := _two_sizes(run, runs))]:
+        parts.append(_cost_against_units(both))
     if peers:
         pinned = ", ".join(" ".join((REQUIREMENTS / f"{p}.txt").read_text().split()).replace("==", " ") for p in peers)
         parts.append(f"Peers: {pinned}.\n")
@@ -142,7 +146,36 @@ def _alone(runs: list[Run]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def page(text: str, others: list[str], seconds: float) -> str:
+def _two_sizes(run: Run, runs: list[Run]) -> tuple[Run, Run] | None:
+    """Return a run at the middle size with the one of the same task at the large size, where both were made."""
+    larger = [each for each in runs if each.task.call == run.task.call and each.size == "large"]
+    return (run, larger[0]) if run.size == "medium" and larger and run.processor(OURS) else None
+
+
+def _cost_against_units(both: list[tuple[Run, Run]]) -> str:
+    middle, large = SIZES["medium"], SIZES["large"]
+    more = large.units // middle.units
+    lines = [
+        "### Cost against units\n",
+        f"Our processor time at both sizes: {more} times the units, so no more than {more} times the time is no worse "
+        f"than linear; and the memory at {large.title}, of {LARGEST_MIB:,} MiB allowed.\n",
+        f"| method | {middle.title}, s | {large.title}, s | times | peak, MiB | |",
+        "|---|---|---|---|---|---|",
+    ]
+    for small, big in both:
+        before, after, result = small.processor(OURS), big.processor(OURS), big.found[OURS]
+        times = None if after is None or before is None else after / before
+        said = [f"failed: {result['error']}"] if "error" in result else []
+        said += ["worse than linear"] if times is not None and times > more else []
+        said += ["too much memory"] if result.get("peak", 0) > LARGEST_MIB else []
+        lines.append(
+            f"| {small.task.title} | {_time(before)} | {_time(after)} | {_times(times)} | {result.get('peak', 0):.0f} "
+            f"| {'; '.join(said)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def page(text: str, others: list[str], seconds: float, cap: float) -> str:
     """Return the whole page: machine, versions, date, command, tables."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numpy", "scipy", "pandas"))
     today = datetime.date.today()
@@ -152,8 +185,9 @@ def page(text: str, others: list[str], seconds: float) -> str:
         "written). Every number below was written by that command; tests never assert a time.\n",
         f"{_machine()}, Python {platform.python_version()}, {versions}; commit {_commit()}, {today.day} {today:%B %Y}, "
         f"{seconds / 60:.0f} minutes{_load()}. Command: `python benchmarks/run.py {' '.join(sys.argv[1:])}`.\n",
-        "Each job runs in a process of its own, on one core, with one thread and at most 8 GiB. Seconds run from a "
-        "DataFrame to the table of effects; warm is the median of repeated calls, ours from a process before and one "
+        f"Each job runs in a process of its own, on one core, with one thread; it is stopped at {cap:g} GiB, which the "
+        f"row then says. Seconds run from a DataFrame to the table of effects; warm is the median of repeated calls, "
+        "ours from a process before and one "
         "after the peers. The first call pays for lazy imports and compilation. Peak memory holds interpreter and "
         "data. Processor time is what other work on the machine changes least.\n",
         "Below the peers stand our own parts alone, one script each; `bench_open_data` (raw public files to the "

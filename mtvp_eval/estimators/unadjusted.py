@@ -49,21 +49,19 @@ def unadjusted_effects(
     """
     mean, mass = cohort_means(y, w, cohort), np.bincount(cohort, w)
     (G, T), (J, K) = mean.shape, weights.shape
-    effect, form, level = np.empty(K), np.zeros((G, T, J)), np.zeros((G, J))
+    effect, form, level = np.zeros(K), np.zeros((G, T, J)), np.zeros((G, J))
     for each in sets:
-        treated, *against = (int(cohort[rows[0]]) for rows in (each.treated, *each.against))
+        treated, *against = (cohort[rows[0]] for rows in (each.treated, *each.against))
         change, own = mean[:, each.period] - mean[:, each.base], weights[:, each.cells].T
-        average = []
-        for sign, members in ((1.0, [treated]), (-1.0, against)):
+        for sign, members in ((1.0, np.array([treated])), (-1.0, np.array(against))):
             share = mass[members] / mass[members].sum()
-            average.append(share @ change[members])
+            average = share @ change[members]
+            effect[each.cells] += sign * average
             # of a unit's distance to its cohort's mean, and that mean's distance to the mean compared
-            for g in members:
-                part = sign / mass[members].sum() * own
-                np.add.at(form[g], each.period, part)
-                np.add.at(form[g], each.base, -part)
-                level[g] += (change[g] - average[-1]) @ part
-        effect[each.cells] = average[0] - average[1]
+            part = sign / mass[members].sum() * own
+            np.add.at(form, (members[:, None], each.period), part)
+            np.add.at(form, (members[:, None], each.base), -part)
+            level[members] += (change[members] - average) @ part
     influence = np.empty((len(y), J))
     for g in range(G):
         unit = np.flatnonzero(cohort == g)
