@@ -9,6 +9,7 @@ import importlib
 import json
 import math
 import sys
+import textwrap
 import time
 import warnings
 from pathlib import Path
@@ -72,8 +73,7 @@ def main() -> None:
             **plain(found),
         }
     except BaseException as error:  # noqa: BLE001 - whatever a package does, it becomes a row
-        text = " ".join(str(error).split())
-        result["error"] = f"{type(error).__name__}: {text}"[:160]
+        result["error"] = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" …")
     result["peak"] = peak()
     Path(out).write_text(json.dumps(result))
 

@@ -164,7 +164,9 @@ def multipliers(C: int, rng: np.random.Generator, law: Multiplier, draws: int) -
         return (2 * bits - 1).astype(np.int8), True
     random = np.frombuffer(rng.bytes(C * -(-draws // 8)), dtype=np.uint8).reshape(C, -1)
     v = np.unpackbits(random, axis=1, count=draws).view(np.int8)
-    return 2 * v - 1, False
+    v *= 2
+    v -= 1
+    return v, False
 
 
 def refuse_few_clusters(cluster: IntArray | ObjectArray, treated: BoolArray, comparison: BoolArray) -> None:
