@@ -24,6 +24,8 @@ from mtvp_eval.estimators.saturated import largest_size
 from mtvp_eval.estimators.tidy import period_label
 from mtvp_eval.estimators.unadjusted import unadjusted_effects
 
+_ROWS_AT_ONCE = 2**11
+
 
 class Missing(StrEnum):
     """What to do where outcomes are missing.
@@ -193,13 +195,14 @@ def _fit_means(sample: Sample, wanted: Sequence[Cell], base: BasePeriod, weights
 def _fit_cells(
     sample: Sample, wanted: Sequence[Cell], base: BasePeriod, method: Adjustment, weights: FloatArray
 ) -> _Cells:
-    # Units of a cohort next to each other: treated and comparison units are then a few stretches of memory.
-    by_cohort = np.argsort(sample.design.cohort_index, kind="stable")
-    sample = sample.take(by_cohort)
     n, complete = sample.design.n_units, bool(sample.observed.all())
     if sample.X.shape[1] + sample.varying.shape[2] == 1:
         method = Adjustment.REG
-    whole_units = Units(np.ascontiguousarray(sample.y.T), np.ascontiguousarray(sample.X.T), sample.w)
+    # Where cells take whole cohorts, units of a cohort stand next to each other and no cell copies its own.
+    cohorts = sample.design.cohort_index
+    order = np.argsort(cohorts, kind="stable") if complete and not sample.varying.shape[2] else None
+    units = _in_order(sample, order)
+    edges = np.concatenate([[0], np.cumsum(sample.design.cohort_size)]).tolist()
     effect, psi = np.full(len(wanted), np.nan), np.zeros((len(weights), n))
     no_error: list[str | None] = [None] * len(wanted)
     problems: dict[Cell, str] = {}
@@ -208,9 +211,16 @@ def _fit_cells(
     for whole in comparison_sets(sample.design, wanted, base):
         cohort = wanted[whole.cells[0]][0]
         for part, X in _with_covariates(sample, whole, complete=complete):
-            rows = None if complete and X is sample.X else part.rows()
+            rows = part.rows() if order is None else None
             try:
-                two = two_group_effect(*_located(part, rows, X, sample.w, whole_units), method, start.get(cohort))
+                _refuse_empty(part)
+                if rows is None:
+                    groups = cohorts[[own[0] for own in (part.treated, *part.against)]].tolist()
+                    treated, *against = (slice(edges[g], edges[g + 1]) for g in groups)
+                    where = units, [treated], against, part.period, part.base
+                else:
+                    where = _copied(part, rows, X, units)
+                two = two_group_effect(*where, method, start.get(cohort))
             except EstimationError as error:
                 problems.update({wanted[k]: str(error) for k in part.cells})
                 continue
@@ -226,21 +236,28 @@ def _fit_cells(
             for k, still in zip(part.cells, part.still(sample.y, largest), strict=True):
                 no_error[k] = _no_error(part, still=bool(still))
     influence = np.empty((n, len(weights)))
-    influence[by_cohort] = psi.T
+    influence[slice(None) if order is None else order] = psi.T
     return _Cells(effect, influence, no_error, problems)
 
 
-def _located(
-    part: ComparisonSet, rows: IntArray | None, X: FloatArray, w: FloatArray, whole: Units
+def _in_order(sample: Sample, order: IntArray | None) -> Units:
+    """Return all units, each variable in one stretch of memory, in an ``order`` (n,) of rows or as they come."""
+    if order is None:
+        return Units(np.ascontiguousarray(sample.y.T), np.ascontiguousarray(sample.X.T), sample.w)
+    y = np.empty(sample.y.shape[::-1])
+    for first in range(0, len(order), _ROWS_AT_ONCE):
+        here = slice(first, first + _ROWS_AT_ONCE)
+        y[:, here] = np.take(sample.y, order[here], axis=0).T
+    return Units(y, np.ascontiguousarray(sample.X[order].T), sample.w[order])
+
+
+def _copied(
+    part: ComparisonSet, rows: IntArray, X: FloatArray, whole: Units
 ) -> tuple[Units, list[slice], list[slice], IntArray, IntArray]:
-    """Return where treated and comparison units stand: among all, or, given their ``rows``, in a copy of their own."""
-    _refuse_empty(part)
-    if rows is None:
-        treated, *against = (slice(int(own[0]), int(own[-1]) + 1) for own in (part.treated, *part.against))
-        return whole, [treated], against, part.period, part.base
+    """Return a copy of the units at ``rows``, which groups they are, and where it holds each period and base."""
     P, first = len(part.cells), len(part.treated)
     y = whole.y[np.concatenate([part.period, part.base])[:, None], rows]
-    units = Units(y, np.ascontiguousarray(X[rows].T), w[rows])
+    units = Units(y, np.ascontiguousarray(X[rows].T), whole.w[rows])
     return units, [slice(0, first)], [slice(first, len(rows))], np.arange(P), np.arange(P, 2 * P)
 
 
