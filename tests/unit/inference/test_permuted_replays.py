@@ -7,7 +7,8 @@ import pytest
 
 from mtvp_eval.design.rules import Applications
 from mtvp_eval.inference.contrasts import event_study
-from mtvp_eval.inference.replay import DrawnRegion, permutations, replay_statistics
+from mtvp_eval.inference.permutations import permutations
+from mtvp_eval.inference.replay import DrawnRegion, replay_statistics
 
 
 def test_every_order_is_equally_likely():
