@@ -175,7 +175,7 @@ def _cost_against_units(both: list[tuple[Run, Run]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def page(text: str, others: list[str], seconds: float, cap: float) -> str:
+def page(text: str, others: list[str], seconds: float, cap: float, limits: dict[str, int]) -> str:
     """Return the whole page: machine, versions, date, command, tables."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numpy", "scipy", "pandas"))
     today = datetime.date.today()
@@ -184,10 +184,11 @@ def page(text: str, others: list[str], seconds: float, cap: float) -> str:
         "`make bench` makes this page again (`python benchmarks/run.py --quick`: the two smaller sizes, nothing "
         "written). Every number below was written by that command; tests never assert a time.\n",
         f"{_machine()}, Python {platform.python_version()}, {versions}; commit {_commit()}, {today.day} {today:%B %Y}, "
-        f"{seconds / 60:.0f} minutes{_load()}. Command: `python benchmarks/run.py {' '.join(sys.argv[1:])}`.\n",
-        f"Each job runs in a process of its own, on one core, with one thread; it is stopped at {cap:g} GiB, which the "
-        f"row then says. Seconds run from a DataFrame to the table of effects; warm is the median of repeated calls, "
-        "ours from a process before and one "
+        f"{seconds / 60:.0f} minutes{_load()}. Command: `{' '.join(['python benchmarks/run.py', *sys.argv[1:]])}`.\n",
+        f"Each job runs in a process of its own, on one core, with one thread. It is stopped at {cap:g} GiB, or after "
+        + ", ".join(f"{limits[size]} s at {SIZES[size].title}" for size in limits)
+        + " of processor time, and its row then says so. Seconds run from a DataFrame to the table of effects; warm is "
+        "the median of repeated calls, ours from a process before and one "
         "after the peers. The first call pays for lazy imports and compilation. Peak memory holds interpreter and "
         "data. Processor time is what other work on the machine changes least.\n",
         "Below the peers stand our own parts alone, one script each; `bench_open_data` (raw public files to the "
