@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tasks", nargs="+", choices=[*(task.call for task in TASKS), *ALONE], default=[])
     parser.add_argument("--others", nargs="*", choices=list(SCRIPTS), default=[], help="scripts to run beside tasks")
     parser.add_argument("--write", action="store_true", help="write benchmarks/README.md from a part as well")
-    parser.add_argument("--cap", type=float, default=8.0, metavar="GIB", help="memory of one job (default 8)")
+    parser.add_argument("--cap", type=float, default=10.0, metavar="GIB", help="memory of one job (default 10)")
     return parser
 
 
