@@ -179,7 +179,8 @@ def refuse_few_clusters(cluster: IntArray | ObjectArray, treated: BoolArray, com
 
     >>> refuse_few_clusters(np.arange(10), np.arange(10) < 5, np.arange(10) >= 5)
     """
-    sides = [len(set(cluster[side].tolist())) for side in (treated, comparison)]
+    labels = [cluster[side] for side in (treated, comparison)]
+    sides = [len(np.unique(own) if own.dtype.kind == "i" else set(own.tolist())) for own in labels]
     if min(sides) < FEWEST_ON_A_SIDE:
         raise EstimationError(
             f"The contrast rests on {sides[0]} clusters with and {sides[1]} without the programme; a wild bootstrap "
