@@ -267,8 +267,9 @@ def _findings(
     broken, notes = [], []
     rule, cohort = region.rule, region.cohort
     assert rule is not None
-    if not check.declared_holds:
-        broken.append(Finding(0, region.applications.n, "the declared reading could not have produced this record"))
+    if check.contradiction is not None:
+        what = "the declared reading could not have produced this record"
+        broken.append(Finding(check.contradiction.round, region.applications.n, what))
     member, late = recorded.units.member, recorded.units.late
     if recorded.apart:
         broken.append(Finding(0, recorded.apart, "members of one unit of assignment were drawn in different rounds"))
