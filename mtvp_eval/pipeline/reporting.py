@@ -112,7 +112,7 @@ def report_inputs(evaluation: Evaluation) -> ReportInputs:
         participation=evaluation.participation,
         pooling=evaluation.pooling,
         money=money,
-        money_refused=evaluation.money.refused,
+        no_money=evaluation.money.refused,
         headline_method=config.estimation.estimator,
         headline_covariates=headline(config.estimation, Weighting.PRACTICE, evaluation.drawn).choices.covariates,
         level=config.estimation.level,
