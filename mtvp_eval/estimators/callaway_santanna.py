@@ -38,12 +38,16 @@ class Missing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """Effects (K,), influence (J, n) of averages of cells, reasons for no standard error (K,), and why cells failed."""
+    """Effects (K,), influence (J, n) of averages of cells, reasons for no standard error (K,), and why cells failed.
+
+    `leverage` (J, n) is what HC2 adds to the influence for covariates, or None.
+    """
 
     effect: FloatArray
     influence: FloatArray
     no_error: list[str | None]
     problems: dict[Cell, str]
+    leverage: FloatArray | None = None
 
 
 def callaway_santanna(
@@ -84,7 +88,8 @@ def callaway_santanna(
     Returns
     -------
     EffectEstimates
-        att_gt entries. Default variance: HC2 by cohort with Satterthwaite's t; with clusters, CR1.
+        att_gt entries. Default variance: HC2 by cohort, with covariates by their leverage, and Satterthwaite's t; with
+        clusters, CR1.
 
     Raises
     ------
@@ -130,12 +135,16 @@ def callaway_santanna(
     influence[by_cohort] = fitted.influence.T
     if direct:
         influence += share_influence(sample.design, dict(zip(wanted, fitted.effect.tolist(), strict=True)), estimands)
+    leveraged = None
+    if fitted.leverage is not None:
+        leveraged = influence.copy()
+        leveraged[by_cohort] += fitted.leverage.T
     asked = estimands if direct else [cell_effect(cell, Weighting(weighting)) for cell in wanted]
     found = EffectEstimates(
         tuple(EffectKey.of(e, outcome) for e in asked), weights @ fitted.effect, sample.design.unit_ids, influence,
         sample.design.cohort_index, sample.cluster, correction="hc2" if sample.cluster is None else "cr1",
         method="Callaway-Sant'Anna", no_error=passed_on(fitted.no_error, weights != 0),
-        member=None if sections else _members(sample, wanted, base), notes=sample.notes(),
+        member=None if sections else _members(sample, wanted, base), notes=sample.notes(), leveraged=leveraged,
     )  # fmt: skip
     return aggregate(found, sample.design, estimands) if estimands and not direct else found
 
@@ -187,6 +196,7 @@ def _fit_cells(
         method = Adjustment.REG
     out = _Cells(np.full(len(wanted), np.nan), np.zeros((len(weights), n)), [None] * len(wanted), {})
     start: dict[int, FloatArray] = {}
+    leverage: FloatArray | None = None
     largest, complete = largest_size(y), bool(sample.observed.all())
     for whole in comparison_sets(sample.design, wanted, base):
         cohort = wanted[whole.cells[0]][0]
@@ -205,13 +215,16 @@ def _fit_cells(
             own = n * weights[:, part.cells]
             takes = np.flatnonzero(own.any(axis=1))
             part.add(own[takes] @ two.influence, out.influence, takes)
+            if two.leverage is not None:
+                leverage = np.zeros_like(out.influence) if leverage is None else leverage
+                part.add(own[takes] @ (two.influence * (two.leverage - 1)), leverage, takes)
             moved = np.maximum(change.max(axis=1), -change.min(axis=1))
             flat = moved <= 1e-14 * largest
             if flat.any():
                 flat = moved <= 1e-14 * np.abs(y[part.period][:, rows]).max(axis=1)
             for k, still in zip(part.cells, flat, strict=True):
                 out.no_error[k] = _no_error(part, still=bool(still))
-    return out
+    return replace(out, leverage=leverage)
 
 
 def _with_covariates(

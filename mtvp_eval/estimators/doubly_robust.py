@@ -20,13 +20,21 @@ class Adjustment(StrEnum):
     DR = "dr"
 
 
+LEVERAGE_COUNTS_BELOW = 1_000
+"""Comparison units a covariate from which leverage moves a standard error by less than 0.05 %: it is then left out."""
+
+
 @dataclass(frozen=True, slots=True)
 class TwoGroupEffect:
-    """Hold effects (P,) and each unit's share in them, psi / n, (P, N), treated first; and the logit fitted, if any."""
+    """Hold effects (P,) and each unit's share in them, psi / n, (P, N), treated first; and the logit fitted, if any.
+
+    `leverage` (N,) is what HC2 multiplies the shares by beyond what it does for a mean; None where that is nothing.
+    """
 
     effect: FloatArray
     influence: FloatArray
     fit: OddsWeights | None
+    leverage: FloatArray | None = None
 
 
 def two_group_effect(
@@ -47,7 +55,9 @@ def two_group_effect(
               \psi_i/n = -r(e-\eta_C)/R - w e\,x'q + w p\,x'h \quad (i \in C)
 
     with :math:`h = H^{-1}\sum_C r(e-\eta_C)x/R` and :math:`q = G^{-1}(\sum_g w x/W - \sum_C r x/R)`. ``reg``
-    drops r and h; ``ipw`` drops :math:`\beta` and q.
+    drops r and h; ``ipw`` drops :math:`\beta` and q. Residuals of a fit are smaller than errors: the leverage of a
+    comparison unit is :math:`\ell_i = w_i x_i'G^{-1}x_i`, and its share is multiplied by
+    :math:`\sqrt{(1 - w_i/\sum_C w)/(1 - \ell_i)}` where HC2 is asked for.
 
     Parameters
     ----------
@@ -63,7 +73,8 @@ def two_group_effect(
     EstimationError
         If covariates separate the groups, or are collinear among the comparison units.
 
-    Source: Sant'Anna & Zhao (2020), eq. 2.5, 2.6 and 3.1 with Hájek weights (their section 3.1, panel data).
+    Source: Sant'Anna & Zhao (2020), eq. 2.5, 2.6 and 3.1 with Hájek weights (their section 3.1, panel data); leverage
+    after MacKinnon & White (1985), HC2.
 
     Example
     -------
@@ -75,6 +86,7 @@ def two_group_effect(
     x = np.ascontiguousarray(X.T)  # (p, N)
     own = np.zeros(len(w))  # what each treated unit counts for in the first mean, each comparison unit in the second
     own[g] = w[g] / w[g].sum()
+    leverage = None
     fit = None if method == Adjustment.REG else odds_weights(X, own > 0, w, start)
     other = np.zeros(len(w)) if fit is None else fit.odds / fit.odds.sum()
     factor = own - other  # of each residual in the influence
@@ -86,6 +98,9 @@ def two_group_effect(
         fitted = (change[:, c] @ weighted.T @ G_inverse) @ x
         e = np.subtract(change, fitted, out=fitted)
         factor[c] -= G_inverse @ (x @ (own - other)) @ weighted
+        if len(x) > 1 and len(w) - n_treated < LEVERAGE_COUNTS_BELOW * (len(x) - 1):
+            leverage = np.ones(len(w))
+            leverage[c] = _leverage_scale(x[:, c], w[c], G_inverse)
     treated, waiting = e[:, g] @ own[g], e[:, c] @ other[c]
     loadings, rows = [-treated, waiting], [own, other]
     if fit is not None:
@@ -96,7 +111,14 @@ def two_group_effect(
         loadings, rows = [*loadings, *slope.T], [*rows, *(x * score)]
     e *= factor
     e += np.column_stack(loadings) @ np.stack(rows)
-    return TwoGroupEffect(treated - waiting, e, fit)
+    return TwoGroupEffect(treated - waiting, e, fit, leverage)
+
+
+def _leverage_scale(x: FloatArray, w: FloatArray, G_inverse: FloatArray) -> FloatArray:
+    """Return what HC2 multiplies residuals by (N,), x (p, N), over what it does where only a mean is fitted."""
+    own = w * np.einsum("pi,pq,qi->i", x, G_inverse, x)
+    alone = own > 1 - 1e-9  # the fit passes through it: its residual is zero whatever the factor
+    return np.where(alone, 1.0, np.sqrt((1 - w / w.sum()) / np.where(alone, 1.0, 1 - own)))
 
 
 def gram_inverse(gram: FloatArray) -> FloatArray:

@@ -62,6 +62,8 @@ class EffectEstimates:
     member : (n, K) units that belong to an estimate, where not all do (missing periods, stacked designs).
     notes : sentences for the reader.
     regression : rows and parameters of the regression behind the effects, for the correction fixest.
+    leveraged : (n, K) influence with the residuals of a fit on covariates raised by their leverage, of which hc2 then
+        takes the variance; None where nothing but means was fitted.
 
     Raises
     ------
@@ -89,6 +91,7 @@ class EffectEstimates:
     member: BoolArray | None = None
     notes: tuple[str, ...] = ()
     regression: tuple[int, int] | None = None
+    leveraged: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n, K = len(self.unit_ids), len(self.index)
@@ -99,7 +102,7 @@ class EffectEstimates:
             raise EstimationError(f"{K} estimates for {n} units do not fit arrays of shapes {shapes}.")
         if self.correction == "fixest" and self.regression is None:
             raise EstimationError("The correction fixest counts rows and parameters; these effects have no regression.")
-        for name in ("estimate", "unit_ids", "influence", "stratum", "cluster", "member"):
+        for name in ("estimate", "unit_ids", "influence", "stratum", "cluster", "member", "leveraged"):
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, frozen(np.asarray(value)))
@@ -177,13 +180,13 @@ class EffectEstimates:
         finite = np.isfinite(self.estimate)
         if bool((used & ~finite).any()):
             raise EstimationError(f"{int((used & ~finite).any(axis=0).sum())} estimates with weight are not finite.")
-        influence = self.influence @ A.T
-        if weight_influence is not None:
-            influence = influence + weight_influence
+        own = 0.0 if weight_influence is None else weight_influence
+        influence = self.influence @ A.T + own
+        leveraged = None if self.leveraged is None else self.leveraged @ A.T + own
         member = None if self.member is None else self.member.astype(np.float64) @ used.T.astype(np.float64) > 0
         return replace(
             self, index=tuple(index), estimate=A @ np.where(finite, self.estimate, 0.0), influence=influence,
-            no_error=passed_on(self.no_error, used), member=member,
+            no_error=passed_on(self.no_error, used), member=member, leveraged=leveraged,
         )  # fmt: skip
 
     @staticmethod
@@ -216,6 +219,7 @@ class EffectEstimates:
             self, index=tuple(self.index[j] for j in rows), estimate=self.estimate[rows],
             influence=self.influence[:, rows], no_error=tuple(self.no_error[j] for j in rows),
             member=None if self.member is None else self.member[:, rows],
+            leveraged=None if self.leveraged is None else self.leveraged[:, rows],
         )  # fmt: skip
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
@@ -245,7 +249,8 @@ class EffectEstimates:
     def _scaled(self) -> FloatArray:
         if self.correction != "hc2":
             return self.influence
-        return self.influence * variance.hc2_scale(self.stratum, self.member, self.cluster)
+        fitted = self.influence if self.leveraged is None else self.leveraged
+        return fitted * variance.hc2_scale(self.stratum, self.member, self.cluster)
 
     def _factor(self) -> float:
         C = self.n_clusters
