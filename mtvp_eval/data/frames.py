@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray, IntArray, ObjectArray, as_labels
+from mtvp_eval.arrays import FloatArray, IntArray, ObjectArray, all_finite, as_labels
 from mtvp_eval.clock import NEVER, period_label
 from mtvp_eval.data.layout import Layout, read_layout
 from mtvp_eval.data.panel import LineageRow, Panel
@@ -82,7 +82,7 @@ def panel_from_frame(
         _refuse_changes(frame[cluster].factorize()[0], layout, str(cluster), "A unit lies in one cluster.")
     panel = Panel(
         unit_ids=as_labels(layout.ids),
-        periods=tuple(str(t) if axis == "number" else period_label(int(t)) for t in clock),
+        periods=tuple(str(t) if axis == "number" else period_label(t) for t in clock.tolist()),
         clock=clock,
         outcomes={name: layout.grid(values[name]) for name in names},
         weight=values[weight][first] if weight else None,  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ def _with_known_baseline(panel: Panel, absent: int, moved: dict[str, int]) -> Pa
     said = [f"{int((panel.entry > panel.clock[-1]).sum())} of {panel.n_units} units read as not enrolled"]
     if absent:
         said.append(f"{absent} of {panel.n_units * panel.n_periods} unit-periods have no row")
-    missing = {name: np.count_nonzero(np.isnan(y)) for name, y in panel.outcomes.items()}
+    missing = {name: 0 if all_finite(y) else np.count_nonzero(np.isnan(y)) for name, y in panel.outcomes.items()}
     if any(missing.values()):
         said.append("missing values: " + ", ".join(f"{name} {count}" for name, count in missing.items() if count))
     said += [
@@ -162,7 +162,7 @@ def _numbers(column: pd.Series, name: str) -> FloatArray:
     if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
         raise DataError(f"{name} must hold numbers; it holds {column.dtype}. Check the decimal mark of the file.")
     values = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    if np.isinf(values).any():
+    if not all_finite(values) and np.isinf(values).any():
         raise DataError(
             f"{name}: {int(np.isinf(values).sum())} infinite values. Correct them, or leave the cells empty."
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, as_labels, frozen, repeats
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, all_finite, as_labels, frozen, repeats
 from mtvp_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _problems(panel: Panel, clock: IntArray, weight: FloatArray, n: int, T: int)
     for name, y in panel.outcomes.items():
         if np.shape(y) != (n, T):
             problems.append(f"outcome {name} has shape {np.shape(y)}, not {(n, T)}")
-        elif bool(np.isinf(y).any()):
+        elif not all_finite(np.asarray(y, dtype=np.float64)) and bool(np.isinf(y).any()):
             problems.append(f"outcome {name} holds {int(np.isinf(y).sum())} infinite values")
     for name, x in panel.baseline.items():
         if np.shape(x) != (n,):
