@@ -117,6 +117,22 @@ def share_influence(design: StaggeredDesign, effect: dict[Cell, float], estimand
     >>> share_influence(design, {(2, 2): 1.0}, [cell_effect((2, 2), Weighting.PRACTICE)]).ravel().tolist()
     [0.0, 0.0, 0.0]
     """
+    gap = share_gaps(design, effect, estimands)
+    by_size = np.array([e.weighting == Weighting.PATIENT for e in estimands], dtype=np.bool_)
+    per_unit = design.n_units * gap / np.where(by_size, design.cohort_patients[:, None], design.cohort_size[:, None])
+    if not by_size.any():
+        return np.take(per_unit, design.cohort_index, axis=0)
+    return per_unit[design.cohort_index] * np.where(by_size, design.size[:, None], 1.0)
+
+
+def share_gaps(design: StaggeredDesign, effect: dict[Cell, float], estimands: Sequence[Estimand]) -> FloatArray:
+    """Return (G, J) the sum over a cohort's cells in ``share_influence``: of weights times gaps from the mean.
+
+    >>> from mtvp_eval.estimands.aggregate import overall
+    >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 3, 9]), np.array([1, 2, 3]))
+    >>> share_gaps(design, {(2, 2): 1.0, (2, 3): 1.0, (3, 3): 4.0}, [overall(design)]).round(6).tolist()
+    [[-0.666667], [0.666667], [0.0]]
+    """
     G, J = len(design.cohorts), len(estimands)
     shared = [(j, e) for j, e in enumerate(estimands) if e.share_group]
     column, label, weight, value, cohort = np.array(
@@ -130,9 +146,4 @@ def share_influence(design: StaggeredDesign, effect: dict[Cell, float], estimand
     total = np.bincount(group, weight)
     mean = np.bincount(group, weight * value) / np.where(total != 0, total, 1.0)
     place = J * np.searchsorted(design.cohorts, cohort) + column.astype(np.int64)
-    gap = np.bincount(place, weight * (value - mean[group]), G * J).reshape(G, J)
-    by_size = np.array([e.weighting == Weighting.PATIENT for e in estimands], dtype=np.bool_)
-    per_unit = design.n_units * gap / np.where(by_size, design.cohort_patients[:, None], design.cohort_size[:, None])
-    if not by_size.any():
-        return np.take(per_unit, design.cohort_index, axis=0)
-    return per_unit[design.cohort_index] * np.where(by_size, design.size[:, None], 1.0)
+    return np.bincount(place, weight * (value - mean[group]), G * J).reshape(G, J).astype(np.float64)
