@@ -117,7 +117,7 @@ def _in_order(unit: IntArray, time: IntArray) -> int:
     T = int(unit.searchsorted(unit[0], side="right"))  # anything where units are not in order, which is seen below
     if not T or len(unit) % T:
         return 0
-    own, first = unit[::T], time[:T]
+    own, first = unit[::T].copy(), time[:T]
     if not ((own[1:] > own[:-1]).all() and (first[1:] > first[:-1]).all()):
         return 0
     return T if _steady(unit, T) and (time[T:] == time[:-T]).all() else 0

@@ -73,13 +73,17 @@ def read_entries(column: pd.Series, clock: IntArray, axis: Axis) -> tuple[IntArr
             "Leave the entry empty where a unit is not enrolled."
         )
     entry = np.full(len(column), NEVER, dtype=np.int64)
-    if not waiting.all():
-        written, written_axis = _clock(column[~waiting], name, axis)
+    known = ~waiting
+    if known.any():
+        if is_whole(column):
+            written, written_axis = _refuse_codes(column.to_numpy(dtype=np.int64)[known], name), "number"
+        else:
+            written, written_axis = _clock(column[known], name, axis)
         if written_axis != axis:
             raise DataError(
                 f"{name} is written in {written_axis}s, the periods in {axis}s. Write both in the same way."
             )
-        entry[~waiting] = written
+        entry[known] = written
     return entry, int((waiting | (entry > clock.max())).sum())
 
 
@@ -99,6 +103,8 @@ def _not_enrolled(column: pd.Series) -> tuple[BoolArray, BoolArray]:
 
 
 def _clock(column: pd.Series, name: str, axis: Axis | None = None) -> tuple[IntArray, Axis]:
+    if is_whole(column):
+        return _refuse_codes(column.to_numpy(dtype=np.int64), name), "number"
     import pandas as pd
 
     if isinstance(column.dtype, pd.PeriodDtype):
@@ -108,7 +114,7 @@ def _clock(column: pd.Series, name: str, axis: Axis | None = None) -> tuple[IntA
     if pd.api.types.is_bool_dtype(column):
         raise DataError(f"{name} holds true and false, not periods.")
     if pd.api.types.is_numeric_dtype(column):
-        if column.dtype.kind == "i":
+        if column.dtype.kind == "i":  # Int64, which could have held missing values
             return _refuse_codes(column.to_numpy(dtype=np.int64), name), "number"
         return _from_numbers(column.to_numpy(dtype=np.float64), name)
     return _from_texts(column, name)

@@ -46,22 +46,26 @@ class CohortMoments:
         ([[2.5, 5.0]], [[1.125, -1.125, -1.5], [-1.125, 1.125, 1.5], [-1.5, 1.5, 10.0]])
         """
         T, total = y.shape[1], np.bincount(cohort, w).astype(np.float64)
-        means, second = np.empty((len(total), T)), np.empty((len(total), T + 1, T + 1))
+        equal = bool((w == w[0]).all())
+        means, second = np.empty((len(total), T)), np.zeros((len(total), T + 1, T + 1))
         for g, W in enumerate(total.tolist()):
             unit = np.flatnonzero(cohort == g)
             own, weight = y.take(unit, axis=0), w[unit]
             means[g] = weight @ own / W
             u = _scores(own, weight, means[g])
             second[g, :T, :T] = u.T @ u
-            second[g, :T, T] = second[g, T, :T] = weight @ u
             second[g, T, T] = weight @ weight
+            if not equal:  # else u sums to zero
+                second[g, :T, T] = second[g, T, :T] = weight @ u
         return cls(y, w, cohort, means, total, second)
 
-    def scores(self) -> Iterator[tuple[IntArray, FloatArray]]:
-        """Yield the units (N,) of each cohort, and w times u (N, T) of them."""
+    def scores(self, block: int = 4096) -> Iterator[tuple[int, IntArray, FloatArray]]:
+        """Yield cohort by cohort its number, the units (N,) of a ``block`` at most, and w times u (N, T) of them."""
         for g, mean in enumerate(self.means):
-            unit = np.flatnonzero(self.cohort == g)
-            yield unit, _scores(self.y.take(unit, axis=0), self.w[unit], mean)
+            members = np.flatnonzero(self.cohort == g)
+            for start in range(0, len(members), block):
+                unit = members[start : start + block]
+                yield g, unit, _scores(self.y.take(unit, axis=0), self.w[unit], mean)
 
     def estimates(self, weights: FloatArray) -> FloatArray:
         """Return the (K,) estimates with ``weights`` (K, G, T) on the means."""
@@ -69,7 +73,7 @@ class CohortMoments:
 
 
 def _scores(own: FloatArray, weight: FloatArray, mean: FloatArray) -> FloatArray:
-    """Turn the outcomes (N, T) of a cohort, in place, into w times u."""
+    """Turn outcomes ``own`` (N, T) of a cohort, in place, into w times u."""
     T = len(mean)
     own -= mean
     own -= (own @ np.full(T, 1 / T))[:, None]
@@ -109,7 +113,7 @@ class CohortInfluence:
     def values(self) -> FloatArray:
         """(n, K) influence values, made on first use."""
         moments, psi = self.moments, np.empty(self.shape)
-        for g, (unit, score) in enumerate(moments.scores()):
+        for g, unit, score in moments.scores():
             factor = len(psi) / moments.total[g]
             own = score @ (factor * self.weights[:, g].T)
             if self.shift[:, g].any():

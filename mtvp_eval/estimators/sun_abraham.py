@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -96,7 +95,7 @@ def _from_means(
     a[:, enrolled, base] = -a[:, :-1].sum(axis=2)  # no cell is its own base
     a[:, -1] = -a[:, :-1].sum(axis=1)
     psi = CohortInfluence(moments, a, np.zeros((len(weights), G)))
-    reasons = cell_reasons(sample, cells, (score for _, score in moments.scores()))
+    reasons = cell_reasons(sample, cells, (score for _, _, score in moments.scores(64)))
     return EffectEstimates(
         tuple(EffectKey.of(e, outcome) for e in estimands or [cell_effect(cell, weighting) for cell in cells]),
         moments.estimates(a), design.unit_ids, psi, design.cohort_index, sample.cluster,
@@ -108,4 +107,4 @@ def _from_means(
 
 def against_last(design: StaggeredDesign) -> StaggeredDesign:
     """Return the design that compares with its control-only cohort: the never-enrolled, or the last to enroll."""
-    return replace(design, comparison=Comparison.NEVER_ENROLLED)
+    return design.against(Comparison.NEVER_ENROLLED)

@@ -133,7 +133,7 @@ def _complete(sample: Sample, cells: Sequence[Cell]) -> tuple[IntArray, IntArray
     cohort, period = np.array(cells, dtype=np.int64).reshape(-1, 2).T
     mine, now = np.searchsorted(design.cohorts[:-1], cohort), np.searchsorted(design.clock[: usable - 1], period)
     known = (design.cohorts[mine] == cohort) & (design.clock[now] == period)
-    if not known.all() or len(np.unique(mine * usable + now)) < len(cells):
+    if not known.all() or np.bincount(mine * usable + now).max() > 1:
         return None
     return mine, now
 
@@ -180,8 +180,8 @@ def _from_means(
 
 
 def _untreated_scores(moments: CohortMoments, untreated: FloatArray, left: FloatArray) -> Iterator[FloatArray]:
-    """Yield the weighted residuals (N, T) of each cohort, zero where enrolled; their means are ``left`` (G, T)."""
-    for g, (unit, score) in enumerate(moments.scores()):
+    """Yield weighted residuals (N, T) of a few units at a time, zero where enrolled; their means are ``left``."""
+    for g, unit, score in moments.scores(64):
         score -= (score @ (untreated[g] / untreated[g].sum()))[:, None]
         score += np.multiply.outer(moments.w[unit], left[g])
         score *= untreated[g]
