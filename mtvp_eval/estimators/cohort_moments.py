@@ -124,7 +124,7 @@ class CohortInfluence:
     def squares(self) -> FloatArray:
         """Return (G, K) the sum of squared influence values over each cohort."""
         a, M = self._by_cohort()
-        return np.asarray(np.maximum((a @ M * a).sum(axis=2), 0.0), dtype=np.float64)
+        return np.asarray(np.maximum(np.einsum("gkt,gkt->gk", a @ M, a), 0.0), dtype=np.float64)
 
     def products(self) -> FloatArray:
         """Return (G, K, K) the sum of products of influence values over each cohort."""
@@ -132,9 +132,12 @@ class CohortInfluence:
         return np.asarray(a @ M @ a.transpose(0, 2, 1), dtype=np.float64)
 
     def _by_cohort(self) -> tuple[FloatArray, FloatArray]:
-        scale = len(self.moments.y) / self.moments.total
-        a = np.concatenate([self.weights, self.shift[:, :, None]], axis=2).transpose(1, 0, 2)
-        return a * scale[:, None, None], self.moments.second
+        """Return n / W times (a, d), (G, K, T + 1), and M."""
+        K, G, T = self.weights.shape
+        a = np.empty((G, K, T + 1))
+        a[:, :, :T], a[:, :, T] = self.weights.transpose(1, 0, 2), self.shift.T
+        a *= (len(self.moments.y) / self.moments.total)[:, None, None]
+        return a, self.moments.second
 
     def combine(self, matrix: FloatArray) -> CohortInfluence:
         """Return the influence of combinations ``matrix`` (J, K) of the estimates."""
