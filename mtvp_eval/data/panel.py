@@ -174,7 +174,7 @@ def _problems(panel: Panel, clock: IntArray, weight: FloatArray, n: int, T: int)
         problems.append(f"it has {n} units and {T} periods")
     if repeated := repeats(panel.unit_ids):
         problems.append(f"{repeated} unit identifiers repeat")
-    if clock.shape != (T,) or bool(np.any(np.diff(clock) <= 0)):
+    if clock.shape != (T,) or bool((clock[1:] <= clock[:-1]).any()):
         problems.append("the clock must hold one strictly increasing integer a period")
     if weight.shape != (n,) or not bool(np.all(np.isfinite(weight) & (weight > 0))):
         problems.append("weights must be one finite positive number a unit")

@@ -329,7 +329,7 @@ def _refuse(unit_ids: ObjectArray, entry: IntArray, clock: IntArray, size: Float
         problems.append(f"{repeated} unit identifiers repeat")
     if anticipation < 0:
         problems.append(f"anticipation is {anticipation} periods; it cannot be negative")
-    if len(clock) < 2 or bool(np.any(np.diff(clock) <= 0)):
+    if len(clock) < 2 or bool((clock[1:] <= clock[:-1]).any()):
         problems.append("the clock needs at least two periods in increasing order")
     elif (early := int((entry <= clock[0] + anticipation).sum())) > 0:
         problems.append(f"{early} units have no period before enrolment; from_panel leaves those out and counts them")

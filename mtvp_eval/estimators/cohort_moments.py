@@ -46,7 +46,7 @@ class CohortMoments:
         ([[2.5, 5.0]], [[1.125, -1.125, -1.5], [-1.125, 1.125, 1.5], [-1.5, 1.5, 10.0]])
         """
         T, total = y.shape[1], np.bincount(cohort, w).astype(np.float64)
-        equal = bool((w == w[0]).all())
+        equal = w.min() == w.max()
         means, second = np.empty((len(total), T)), np.zeros((len(total), T + 1, T + 1))
         for g, W in enumerate(total.tolist()):
             unit = np.flatnonzero(cohort == g)
@@ -74,9 +74,8 @@ class CohortMoments:
 
 def _scores(own: FloatArray, weight: FloatArray, mean: FloatArray) -> FloatArray:
     """Turn outcomes ``own`` (N, T) of a cohort, in place, into w times u."""
-    T = len(mean)
     own -= mean
-    own -= (own @ np.full(T, 1 / T))[:, None]
+    own -= (own @ np.full(len(mean), 1 / len(mean)))[:, None]
     if (weight != 1).any():
         own *= weight[:, None]
     return own
