@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = ("estimate", "std_error", "df", "ci_low", "ci_high", "note")
-POOLING = ("outcome", "estimate", "std_error", "df", "ci_low", "ci_high", "practices", "recentred", "note")
+POOLING = ("outcome", "estimate", "std_error", "df", "ci_low", "ci_high", "practices", "enrolled", "recentred", "note")
 HETEROGENEITY = ("outcome", "moderator", "estimate", "std_error", "df", "ci_low", "ci_high", "practices", "note")
 IN_USE_AFTER = 1
 """Quarters after the start by which an intervention must be in use to be counted: the same span for all winners."""
@@ -54,8 +54,9 @@ def brought(
     """Return the frames ``pooling``, ``pooling_contrasts``, ``pooling_cohorts`` and ``heterogeneity``.
 
     Effects are per practice, by the draw alone, less what replays of it show without an effect: the bias of one region
-    hardly shows, that of forty together does. `practices` are those drawn in the cells compared, known before outcomes
-    and so the weight. The contrasts are what the effect is made of, so that shares of the past can be common to many
+    hardly shows, that of forty together does. `practices` are those in the blocks compared, enrolled or waiting: known
+    before the draw, and so the weight. How many win under a cap on patients goes with the size of their lists, and with
+    what goes with that. The contrasts are what the effect is made of, so that shares of the past can be common to many
     regions; the cohorts tell how few practices a contrast might betray. Moderators are those the question declares, for
     the primary and secondary outcomes.
     """
@@ -66,7 +67,7 @@ def brought(
         effect, parts = _effect(panel, drawn, draw, name, config)
         effects.append(effect)
         if parts is not None:
-            contrasts += contrast_rows(name, effect["practices"], drawn, parts)
+            contrasts += contrast_rows(name, effect["enrolled"], drawn, parts)
             cohorts += cohort_rows(name, panel, drawn, parts, int(linked.panel.clock[-1]))
     asked = [n for n in (config.outcomes.primary, *config.outcomes.secondary) if n in outcomes]
     chosen = declared(config.estimation.moderators)
@@ -87,7 +88,7 @@ def _effect(
     panel: Panel, drawn: LotteryDesign, draw: DrawEvidence | None, name: str, config: EvaluationConfig
 ) -> tuple[dict[str, Any], Contrasts | None]:
     """Return the row of an outcome's effect, and what it is made of: None where the draw cannot be replayed."""
-    row: dict[str, Any] = {"outcome": name, "practices": 0, "recentred": False, "note": ""}
+    row: dict[str, Any] = {"outcome": name, "practices": 0, "enrolled": 0, "recentred": False, "note": ""}
     try:
         estimand = _estimand(panel, drawn, name)
         found = lottery_default(panel, drawn, name, [estimand])
@@ -99,10 +100,10 @@ def _effect(
         effects = replace(effects, estimate=np.array([parts.numbers.effect(found.beta[0])]))
     shown = effects.to_frame(config.estimation.level).iloc[0]
     row |= {key: shown[key] for key in _SHOWN}
-    cohorts = np.array(sorted({g for g, _ in estimand.cells}))
-    in_draw = np.logical_or.reduce([b.mask for b in drawn.drawn])
-    practices = int((in_draw & np.isin(drawn.drawn_entry, cohorts)).sum())
-    return row | {"practices": practices, "recentred": parts is not None}, parts
+    in_draw = np.logical_or.reduce([b.mask for b in drawn.drawn if b.places(estimand.cells)])
+    enrolled = in_draw & np.isin(drawn.drawn_entry, [g for g, _ in estimand.cells])
+    counts = {"practices": int(in_draw.sum()), "enrolled": int(enrolled.sum())}
+    return row | counts | {"recentred": parts is not None}, parts
 
 
 def _estimand(panel: Panel, drawn: LotteryDesign, name: str) -> Estimand:

@@ -97,7 +97,7 @@ def pooled_inputs(names: Sequence[str] | str) -> PooledInputs:
     """Return what the page on many regions shows, from the results each region published.
 
     Effects are those by the draw, recentred, adjusted by shares common to the regions that publish what these take, see
-    `with_common_shares`; weights are the practices drawn. Outcomes that one region only brings are listed and not
+    `with_common_shares`; weights are the practices in the draw. Outcomes that one region only brings are listed and not
     pooled.
 
     Raises

@@ -18,7 +18,7 @@ class Shares:
     """Say which shares one outcome was adjusted by.
 
     `common` (P,) are those of the regions that publish contrasts, None where these hold fewer than `SHARED_FROM`
-    practices drawn, `practices`; `apart` are the regions that keep the shares of their own report.
+    practices in the draw, `practices`; `apart` are the regions that keep the shares of their own report.
     """
 
     common: FloatArray | None
@@ -38,7 +38,7 @@ def with_common_shares(
 
     .. math:: \beta^* = \Big(\sum_r w_r^2 V_{X,r}\Big)^{-1} \sum_r w_r^2 V_{X\theta,r}
 
-    with w the practices drawn. With few practices the estimated shares bend to the very differences they adjust, so
+    with w the practices in the draw. With few of them the estimated shares bend to the very differences they adjust, so
     common ones are taken from `SHARED_FROM` on, as in a single region. Degrees of freedom stay the region's own: they
     follow from how many practices each cohort has, and the shares move them little.
 

@@ -21,7 +21,7 @@ from mtvp_eval.pipeline.lottery_headline import replayed_contrasts
 
 CONTRASTED = (
     *("outcome", "contrast", "estimate", *(f"covariance_{name}" for name in CONTRASTS)),
-    *("replayed_outcome", "replayed_exposure", "practices", "fewest"),
+    *("replayed_outcome", "replayed_exposure", "enrolled", "fewest"),
 )
 COHORTS = ("outcome", "cohort", "members", "analysed", "alike")
 
@@ -57,10 +57,10 @@ def region_contrasts(
     return Contrasts(RegionContrasts(found.estimate, found.covariance(), *means), compared & whole)
 
 
-def contrast_rows(name: str, practices: int, drawn: LotteryDesign, parts: Contrasts) -> list[dict[str, Any]]:
+def contrast_rows(name: str, enrolled: int, drawn: LotteryDesign, parts: Contrasts) -> list[dict[str, Any]]:
     """Return one row a contrast (`CONTRASTED`); `fewest` are the practices of the smallest cohort among the `analysed`.
 
-    `practices` are those drawn in the cells compared.
+    `enrolled` are those who won in the cells compared.
     """
     numbers = parts.numbers
     counts = np.unique(_entry(drawn.drawn_entry, drawn)[parts.analysed], return_counts=True)[1]
@@ -69,7 +69,7 @@ def contrast_rows(name: str, practices: int, drawn: LotteryDesign, parts: Contra
             "outcome": name, "contrast": contrast, "estimate": numbers.estimate[i],
             **{f"covariance_{other}": numbers.covariance[i, j] for j, other in enumerate(CONTRASTS)},
             "replayed_outcome": numbers.replayed_outcome[i], "replayed_exposure": numbers.replayed_exposure[i],
-            "practices": practices, "fewest": int(counts.min()),
+            "enrolled": enrolled, "fewest": int(counts.min()),
         }
         for i, contrast in enumerate(CONTRASTS)
     ]  # fmt: skip

@@ -103,7 +103,9 @@ def _shown(
     effects = shown_effects(inputs)
     rows = effects[(effects["estimand"] == "overall") & (effects["weighting"] == inputs.headline_weighting)]
     gone = frame["outcome"].astype(str).isin(set(rows.loc[rows["withheld"], "outcome"].astype(str)))
-    few = frame["practices"].between(1, inputs.min_units - 1) | (False if more is None else more)
+    few = frame["enrolled" if "enrolled" in frame else "practices"].between(1, inputs.min_units - 1)
+    if more is not None:
+        few |= more
     if "note" in frame and not any(str(note).strip() for note in frame["note"]):
         columns = tuple(c for c in columns if c.name != "note")
     keep = ("title", "unit_text", "moderator_text", "contrast_text", "note")

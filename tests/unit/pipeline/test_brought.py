@@ -70,7 +70,8 @@ def test_the_effect_is_that_of_the_draw_recentred(region):
     assert row["std_error"] == plain["std_error"]
     in_draw = np.logical_or.reduce([b.mask for b in region.drawn.drawn])
     last = max(t for _, t in region.drawn.identified_cells())
-    assert row["practices"] == int((in_draw & (region.drawn.drawn_entry <= last)).sum())
+    assert row["enrolled"] == int((in_draw & (region.drawn.drawn_entry <= last)).sum())
+    assert row["practices"] == int(in_draw.sum())
 
 
 def published(frame):

@@ -10,13 +10,13 @@ from mtvp_eval.estimators.lottery_default import CONTRASTS, lottery_default
 from mtvp_eval.pipeline.pool import pooled_inputs
 from mtvp_eval.report.pooled_page import PooledPage
 from mtvp_eval.report.results import DIGITS
-from tests.unit.inference.test_shared_shares import BEFORE, drawn, not_replayed, practices, together
+from tests.unit.inference.test_shared_shares import drawn, not_replayed, practices, together
 from tests.unit.pipeline.test_pool import UNIT, content, number, project, put  # noqa: F401
 
 OUTCOME = "consults_per_1000"
-REGIONS = {  # cohorts in proportion, so that practices drawn weigh as practice-quarters do
+REGIONS = {  # cohorts in proportion, so that practices weigh as the quarters of those who won do
     "east": practices("e", ((20, 20, 20, 20),), 1),
-    "north": practices("n", ((30, 30, 30, 12),), 2),
+    "north": practices("n", ((30, 30, 30, 30),), 2),
 }
 
 
@@ -25,8 +25,7 @@ def own(region):
     panel, block = region
     design = drawn(panel, block)
     found = lottery_default(panel, design, "y", [overall(design)]).effects
-    treated = int((panel.entry < BEFORE + 3).sum())
-    return float(found.estimate[0]), float(found.std_error()[0]), float(found.df()[0]), treated
+    return float(found.estimate[0]), float(found.std_error()[0]), float(found.df()[0]), panel.n_units
 
 
 def with_contrasts(name, region, contrasts, outcome=OUTCOME):
@@ -63,7 +62,7 @@ def test_two_regions_pooled_are_the_default_on_one_panel(two, digits, within):
     whole = lottery_default(joint, design, "y", [overall(design)])
     taken = inputs.frames["shares"].iloc[0]
     assert taken["kind"] == "common"
-    assert taken["practices"] == 150
+    assert taken["practices"] == 200
     assert taken[list(CONTRASTS[1:])].to_numpy(float) == pytest.approx(whole.beta[0], abs=within)
     row = inputs.frames["pooled"].iloc[0]
     assert row["fixed"] == pytest.approx(whole.effects.estimate[0], abs=within)
@@ -105,7 +104,7 @@ def test_with_few_practices_regions_keep_their_own_shares_and_the_page_says_why(
     for language in ("en", "nl"):
         said = [line for line in PooledPage(inputs, language).answer().lines if "120" in line]
         assert len(said) == 1
-        assert " 60 " in said[0]
+        assert " 80 " in said[0]
 
 
 def test_the_page_says_that_shares_are_common(two):
