@@ -183,7 +183,7 @@ def _rows(name: str, given: Mapping[str, Brought], pooled: PooledRegions | None)
     rows = []
     for region, b in sorted(given.items()):
         row = {"outcome": name, "region": region, "practices": b.practices, "own": b.estimate}
-        row |= {"own_low": b.low, "own_high": b.high}
+        row |= {"own_low": b.low, "own_high": b.high, "recentred": b.recentred}
         if pooled is not None:
             at = pooled.names.index(region)
             row |= {"shrunken": pooled.random.shrunken[at], "low": pooled.low[at], "high": pooled.high[at]}

@@ -27,7 +27,10 @@ NO_REGIONS = (POOLED, "open_data")
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """One effect (or slope) a region brings; `df` is infinite where the normal was used, `practices` the weight."""
+    """One effect (or slope) a region brings; `df` is infinite where the normal was used, `practices` the weight.
+
+    `recentred` is False where the region could not replay its draw; earlier versions did not say.
+    """
 
     estimate: float
     std_error: float
@@ -36,6 +39,7 @@ class Brought:
     high: float
     practices: float
     unit: str
+    recentred: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,7 @@ def _brought(key: str, numbers: Mapping[str, Any]) -> Brought:
     made = Brought(
         _value(key, numbers, "estimate"), _value(key, numbers, "std_error"), _value(key, numbers, "df", math.inf),
         float(low), float(high), _value(key, numbers, "practices", 1.0), str(numbers["estimate"].get("unit", "")),
+        _value(key, numbers, "recentred", 1.0) > 0,
     )  # fmt: skip
     if not (math.isfinite(made.estimate) and 0 < made.std_error < math.inf and made.df > 0 and made.practices > 0):
         raise DataError(f"{key} has no finite estimate with a positive error, degrees of freedom and weight.")

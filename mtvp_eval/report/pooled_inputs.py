@@ -23,7 +23,7 @@ _MEANS = (
 )
 FRAMES: dict[str, tuple[str, ...]] = {
     "pooled": ("outcome", *_MEANS),
-    "regions": ("outcome", "region", "practices", "own", "own_low", "own_high", "shrunken", "low", "high"),
+    "regions": ("outcome", "region", "practices", "own", "own_low", "own_high", "recentred", "shrunken", "low", "high"),
     "shares": ("outcome", "kind", "apart", "practices", *CONTRASTS[1:]),
     "slopes": ("outcome", "moderator", *_MEANS),
     "not_brought": ("region", "outcome"),

@@ -58,7 +58,8 @@ class PooledPage:
         for id_, row in rows.items():
             if id_ != primary and row["fixed_low"] * row["fixed_high"] > 0:
                 said += self._effect(id_, row)[:1]
-        said += [line for line in (self.shares(primary), self._say("family", outcome=self._title(primary))) if line]
+        lines = (self.shares(primary), self.not_recentred(primary), self._say("family", outcome=self._title(primary)))
+        said += [line for line in lines if line]
         return Prose(tuple(said), "ul")
 
     def shares(self, outcome: str) -> str:
@@ -70,6 +71,12 @@ class PooledPage:
         row = rows[0]
         words = {"names": row["apart"], "n": f"{row['practices']:.0f}", "least": str(SHARED_FROM)}
         return self._say(f"shares_{row['kind']}", **words)
+
+    def not_recentred(self, outcome: str) -> str:
+        """Name the regions whose effect still holds what the cap does to a plain comparison; empty if there is none."""
+        frame = self.inputs.frames["regions"]
+        names = frame.loc[(frame["outcome"] == outcome) & ~frame["recentred"].astype(bool), "region"]
+        return self._say("not_recentred", names=", ".join(names)) if len(names) else ""
 
     def limits(self) -> Prose:
         """Return what the numbers over regions do not show."""

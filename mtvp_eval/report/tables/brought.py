@@ -27,7 +27,12 @@ REPLAY_TOLERANCE = 1e-4
 def pooling(inputs: ReportInputs, language: str) -> ReportTable:
     """Return the recentred effect of each outcome with its error, degrees of freedom and weight."""
     frame = _words(inputs, "pooling", language)
-    columns = (*_effect_columns(inputs, language), column("practices", language, "number"), column("note", language))
+    columns = (
+        *_effect_columns(inputs, language),
+        column("practices", language, "number"),
+        column("recentred", language, "number"),
+        column("note", language),
+    )
     return _shown("pooling", frame, columns, ("outcome",), inputs, language)
 
 
@@ -83,8 +88,8 @@ def _effect_columns(inputs: ReportInputs, language: str, label: str = "estimate"
 def _words(inputs: ReportInputs, name: str, language: str) -> pd.DataFrame:
     frame = inputs.pooling[name].reset_index(drop=True)
     infos, places = [inputs.outcome(str(o)) for o in frame["outcome"]], decimals(inputs)
-    numbers = ("estimate", "std_error", "df", "ci_low", "ci_high", "practices")
-    return frame.astype(dict.fromkeys(numbers, float)).assign(
+    numbers = ("estimate", "std_error", "df", "ci_low", "ci_high", "practices", "recentred")
+    return frame.astype({name: float for name in numbers if name in frame}).assign(
         title=[info.title[language] for info in infos],
         unit_text=[info.unit[language] for info in infos],
         decimals=[places[info.id] for info in infos],
