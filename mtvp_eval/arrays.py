@@ -35,6 +35,19 @@ def keep_freed_memory() -> None:
     np.empty(2**25 - 2**16, dtype=np.uint8)
 
 
+def all_finite(values: FloatArray) -> bool:
+    """Return whether none of ``values`` is missing or infinite, in one pass where that is so.
+
+    A sum of squares is finite only then; squares too large for it are looked at one by one.
+
+    >>> all_finite(np.array([1.0, 1e200])), all_finite(np.array([1.0, np.nan])), all_finite(np.array([np.inf, -np.inf]))
+    (True, False, False)
+    """
+    flat = values.reshape(-1)
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(np.dot(flat, flat))) or bool(np.isfinite(flat).all())
+
+
 def as_labels(values: Any) -> ObjectArray:
     """Return labels of units or clusters as they are kept: whole numbers as such, all others as objects.
 

@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     act.add_argument("protocol", type=Path, metavar="PROTOCOL.json")
     act = acts.add_parser("replay", help="check a protocol, or a record given by its settings")
     act.add_argument("record", type=Path, metavar="FILE")
+    act.add_argument("--list", type=Path, metavar="CSV", help="the application list, compared with the protocol's hash")
     return parser
 
 
@@ -195,7 +196,7 @@ def _lottery(arguments: argparse.Namespace) -> int:
     if arguments.act == "draw":
         lines, good = hold(arguments.settings, arguments.protocol), True
     else:
-        lines, good = replay(arguments.record)
+        lines, good = replay(arguments.record, arguments.list)
     print("\n".join(lines))
     return 0 if good else 1
 

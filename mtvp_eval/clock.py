@@ -48,6 +48,15 @@ def quarter_label(clock: int) -> str:
     return f"{clock // 4}Q{clock % 4 + 1}"
 
 
+def cohort_label(entry: int, last: int) -> str:
+    """Return the label of a cohort; who enters after the last quarter of the data is called never.
+
+    >>> cohort_label(quarter("2023Q2"), quarter("2024Q4")), cohort_label(NEVER, quarter("2024Q4"))
+    ('2023Q2', 'never')
+    """
+    return "never" if entry > last else quarter_label(entry)
+
+
 def period_label(clock: int) -> str:
     """Return the label of a clock value: quarters as 2023Q2, months as 2023-04, years and counts as they are.
 

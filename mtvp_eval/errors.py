@@ -75,11 +75,15 @@ class Violation:
 
 
 class DataValidationError(DataError):
-    """All violations found in the extracts, collected."""
+    """All violations found in the extracts, or in another `source` with its own `advice`, collected."""
 
-    def __init__(self, violations: Sequence[Violation]) -> None:
+    def __init__(
+        self,
+        violations: Sequence[Violation],
+        source: str = "The extracts break {rules} of the data dictionary",
+        advice: str = "Correct the extract, or change the rule in data_dictionary/ and say why.",
+    ) -> None:
         self.violations = tuple(violations)
         n = len(self.violations)
-        head = f"The extracts break {n} rule{'s' if n != 1 else ''} of the data dictionary:"
-        tail = "Correct the extract, or change the rule in data_dictionary/ and say why."
+        head, tail = source.format(rules=f"{n} rule{'s' if n != 1 else ''}") + ":", advice
         super().__init__("\n".join([head, *(f"  {v.sentence()}" for v in self.violations), tail]))

@@ -19,7 +19,7 @@ def _panel(frame):
 
 def _rows(table):
     events = [event if isinstance(event, int) else None for event in table["event_time"].tolist()]
-    return {"rows": list(zip(events, table["estimate"], table["std_error"], strict=True))}
+    return {"rows": list(zip(events, table["estimate"].tolist(), table["std_error"].tolist(), strict=True))}
 
 
 def _registered(frame, name, estimands=("event_study",), **choices):

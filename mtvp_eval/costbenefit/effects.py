@@ -169,18 +169,3 @@ def _effects(
     mu, v = np.array(mean, dtype=float), np.array(covariance, dtype=float).reshape(len(key), -1)
     nu = np.array(np.broadcast_to(np.asarray(df, dtype=float), mu.shape))
     return PricedEffects(key, frozen(mu), frozen(v), frozen(nu), basis, assumed_independent)
-
-
-def refuse_unseparable_fee(fee_separable: bool, where: str = "costs") -> None:
-    """Refuse cost-benefit on extracts in which the programme fee cannot be told from general-practice cost.
-
-    Otherwise the fee is counted twice: once as the programme's cost and once as its effect on cost of general practice.
-    Raises ``LedgerError``.
-
-    >>> refuse_unseparable_fee(True)
-    """
-    if not fee_separable:
-        raise LedgerError(
-            f"{where}: the programme fee cannot be told apart from the cost of general practice, so the treatment "
-            "would be counted as its effect. Supply the fee as a sector of its own (mtvp_fee); cost-benefit is refused."
-        )

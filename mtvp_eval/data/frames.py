@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray, IntArray, ObjectArray, as_labels
+from mtvp_eval.arrays import FloatArray, IntArray, ObjectArray, all_finite, as_labels
 from mtvp_eval.clock import NEVER, period_label
 from mtvp_eval.data.layout import Layout, read_layout
 from mtvp_eval.data.panel import LineageRow, Panel
@@ -74,7 +74,8 @@ def panel_from_frame(
     clock, first = layout.clock, layout.first
     entry_of_unit = _entries(frame[entry], layout, axis)
     stop = _ends(frame[ended], layout, axis, entry_of_unit) if ended else None
-    values = {name: _numbers(frame[name], name) for name in (*names, *baseline, *((weight,) if weight else ()))}
+    read = {name: _numbers(frame[name], name) for name in (*names, *baseline, *((weight,) if weight else ()))}
+    values = {name: numbers for name, (numbers, _) in read.items()}
     if weight:
         _refuse_changes(values[weight], layout, weight, "A weight is frozen before the first entry.")
     groups = frame[cluster].astype(object).to_numpy() if cluster else None
@@ -82,7 +83,7 @@ def panel_from_frame(
         _refuse_changes(frame[cluster].factorize()[0], layout, str(cluster), "A unit lies in one cluster.")
     panel = Panel(
         unit_ids=as_labels(layout.ids),
-        periods=tuple(str(t) if axis == "number" else period_label(int(t)) for t in clock),
+        periods=tuple(str(t) if axis == "number" else period_label(t) for t in clock.tolist()),
         clock=clock,
         outcomes={name: layout.grid(values[name]) for name in names},
         weight=values[weight][first] if weight else None,  # type: ignore[arg-type]
@@ -93,15 +94,17 @@ def panel_from_frame(
         lineage=(LineageRow("read", "rows of the table", len(layout.ids), 0),),
     )
     moved = {name: layout.units_with(layout.changed(values[name])) for name in baseline}
-    return _with_known_baseline(panel, panel.n_units * panel.n_periods - len(frame), moved)
+    return _with_known_baseline(
+        panel, panel.n_units * panel.n_periods - len(frame), {name: read[name][1] for name in names}, moved
+    )
 
 
-def _with_known_baseline(panel: Panel, absent: int, moved: dict[str, int]) -> Panel:
+def _with_known_baseline(panel: Panel, absent: int, empty: dict[str, int], moved: dict[str, int]) -> Panel:
     assert panel.entry is not None
     said = [f"{int((panel.entry > panel.clock[-1]).sum())} of {panel.n_units} units read as not enrolled"]
     if absent:
         said.append(f"{absent} of {panel.n_units * panel.n_periods} unit-periods have no row")
-    missing = {name: np.count_nonzero(np.isnan(y)) for name, y in panel.outcomes.items()}
+    missing = {name: count + absent for name, count in empty.items()}
     if any(missing.values()):
         said.append("missing values: " + ", ".join(f"{name} {count}" for name, count in missing.items() if count))
     said += [
@@ -156,17 +159,20 @@ def _need_columns(frame: pd.DataFrame, names: list[str]) -> None:
         raise DataError("The table holds no rows.")
 
 
-def _numbers(column: pd.Series, name: str) -> FloatArray:
+def _numbers(column: pd.Series, name: str) -> tuple[FloatArray, int]:
+    """Return the (rows,) numbers of a column, and how many of its cells are empty."""
     import pandas as pd
 
     if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
         raise DataError(f"{name} must hold numbers; it holds {column.dtype}. Check the decimal mark of the file.")
     values = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    if all_finite(values):
+        return values, 0
     if np.isinf(values).any():
         raise DataError(
             f"{name}: {int(np.isinf(values).sum())} infinite values. Correct them, or leave the cells empty."
         )
-    return values
+    return values, int(np.isnan(values).sum())
 
 
 def _refuse_changes(values: FloatArray | IntArray | ObjectArray, layout: Layout, name: str, rule: str) -> None:

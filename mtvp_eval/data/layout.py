@@ -48,6 +48,8 @@ class Layout:
     def changed(self, values: FloatArray | IntArray | ObjectArray) -> BoolArray:
         """Return (rows,) whether one of ``values`` (rows,) differs from that of its unit's first row."""
         if self.places is None:
+            if _steady(values, len(self.clock)):
+                return np.zeros(len(values), dtype=np.bool_)
             own = values.reshape(self.shape)
             at_first = own[:, :1]
         else:
@@ -79,11 +81,12 @@ def read_layout(units: pd.Series, clock_of_row: IntArray, period: str) -> Layout
     >>> found.grid(np.array([1.0, 2.0, 3.0])).tolist(), found.first.tolist()
     ([[3.0, 1.0], [2.0, nan]], [2, 1])
     """
-    if units.isna().any():
+    if is_whole(units):
+        values = units.to_numpy()
+        if T := _in_order(values, clock_of_row):
+            return Layout(values[::T].copy(), clock_of_row[:T].copy(), np.arange(0, len(values), T), None)
+    elif units.isna().any():
         raise DataError(f"{units.name}: {int(units.isna().sum())} rows name no unit.")
-    values = units.to_numpy() if isinstance(units.dtype, np.dtype) else None
-    if values is not None and values.dtype.kind == "i" and (T := _in_order(values, clock_of_row)):
-        return Layout(values[::T].copy(), clock_of_row[:T].copy(), np.arange(0, len(values), T), None)
     codes, ids = units.factorize(sort=False)
     unit = np.asarray(codes, dtype=np.int64)
     if T := _in_order(unit, clock_of_row):
@@ -99,17 +102,32 @@ def read_layout(units: pd.Series, clock_of_row: IntArray, period: str) -> Layout
     return Layout(ids, clock, _first_rows(cell, len(ids), len(clock)), (unit, cell))
 
 
+def is_whole(column: pd.Series) -> bool:
+    """Return whether a column holds plain integers, none of which can be missing.
+
+    >>> import pandas as pd
+    >>> is_whole(pd.Series([1, 2])), is_whole(pd.Series([1, None], dtype="Int64"))
+    (True, False)
+    """
+    return isinstance(column.dtype, np.dtype) and column.dtype.kind == "i"
+
+
 def _in_order(unit: IntArray, time: IntArray) -> int:
     """Return T if rows are one increasing unit after the other, all over the same T increasing periods; else 0."""
-    later = unit != unit[0]
-    T = int(later.argmax()) or len(unit)
-    if len(unit) % T:
+    T = int(unit.searchsorted(unit[0], side="right"))  # anything where units are not in order, which is seen below
+    if not T or len(unit) % T:
         return 0
-    by_unit, by_time = unit.reshape(-1, T), time.reshape(-1, T)
-    own, first = by_unit[:, 0], by_time[0]
+    own, first = unit[::T].copy(), time[:T]
     if not ((own[1:] > own[:-1]).all() and (first[1:] > first[:-1]).all()):
         return 0
-    return T if (by_unit == own[:, None]).all() and (by_time == first).all() else 0
+    return T if _steady(unit, T) and (time[T:] == time[:-T]).all() else 0
+
+
+def _steady(values: FloatArray | IntArray | ObjectArray, T: int) -> bool:
+    """Return whether ``values`` (rows,) keep one value over each T rows: neighbours are compared, in one pass."""
+    other = np.asarray(values[1:] != values[:-1], dtype=np.bool_)
+    other[T - 1 :: T] = False
+    return not other.any()
 
 
 def _first_rows(cell: IntArray, n: int, T: int) -> IntArray:

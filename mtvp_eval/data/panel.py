@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, as_labels, frozen, repeats
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, all_finite, as_labels, frozen, repeats
 from mtvp_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -174,14 +174,14 @@ def _problems(panel: Panel, clock: IntArray, weight: FloatArray, n: int, T: int)
         problems.append(f"it has {n} units and {T} periods")
     if repeated := repeats(panel.unit_ids):
         problems.append(f"{repeated} unit identifiers repeat")
-    if clock.shape != (T,) or bool(np.any(np.diff(clock) <= 0)):
+    if clock.shape != (T,) or bool((clock[1:] <= clock[:-1]).any()):
         problems.append("the clock must hold one strictly increasing integer a period")
     if weight.shape != (n,) or not bool(np.all(np.isfinite(weight) & (weight > 0))):
         problems.append("weights must be one finite positive number a unit")
     for name, y in panel.outcomes.items():
         if np.shape(y) != (n, T):
             problems.append(f"outcome {name} has shape {np.shape(y)}, not {(n, T)}")
-        elif bool(np.isinf(y).any()):
+        elif not all_finite(np.asarray(y, dtype=np.float64)) and bool(np.isinf(y).any()):
             problems.append(f"outcome {name} holds {int(np.isinf(y).sum())} infinite values")
     for name, x in panel.baseline.items():
         if np.shape(x) != (n,):

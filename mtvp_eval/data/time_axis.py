@@ -8,6 +8,7 @@ import numpy as np
 
 from mtvp_eval.arrays import BoolArray, IntArray
 from mtvp_eval.clock import NEVER, quarter
+from mtvp_eval.data.layout import is_whole
 from mtvp_eval.errors import DataError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def read_periods(column: pd.Series) -> tuple[IntArray, Axis]:
     >>> read_periods(pd.Series([2003, 2004]))
     (array([2003, 2004]), 'number')
     """
-    missing = np.count_nonzero(column.isna())
+    missing = 0 if is_whole(column) else np.count_nonzero(column.isna())
     if missing:
         raise DataError(
             f"{column.name}: {missing} of {len(column)} rows have no period. Fill them in or leave them out."
@@ -64,32 +65,46 @@ def read_entries(column: pd.Series, clock: IntArray, axis: Axis) -> tuple[IntArr
     >>> (entry == NEVER).tolist(), waiting
     ([False, True, False], 2)
     """
-    import pandas as pd
-
     name = str(column.name)
-    waiting = np.array(column.isna().to_numpy(), dtype=np.bool_)
-    if pd.api.types.is_numeric_dtype(column):
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        waiting |= np.isinf(values)
-        zero = values == 0
-        if zero.any() and clock.min() <= 0 <= clock.max():
-            raise DataError(
-                f"{name}: 0 is one of the periods, so {int(zero.sum())} rows with entry 0 could mean either. "
-                "Leave the entry empty where a unit is not enrolled."
-            )
-        waiting |= zero
+    waiting, zero = _not_enrolled(column)
+    if zero.any() and clock.min() <= 0 <= clock.max():
+        raise DataError(
+            f"{name}: 0 is one of the periods, so {int(zero.sum())} rows with entry 0 could mean either. "
+            "Leave the entry empty where a unit is not enrolled."
+        )
     entry = np.full(len(column), NEVER, dtype=np.int64)
-    if not waiting.all():
-        written, written_axis = _clock(column[~waiting], name, axis)
+    known = ~waiting
+    if known.any():
+        if is_whole(column):
+            written, written_axis = _refuse_codes(column.to_numpy(dtype=np.int64)[known], name), "number"
+        else:
+            written, written_axis = _clock(column[known], name, axis)
         if written_axis != axis:
             raise DataError(
                 f"{name} is written in {written_axis}s, the periods in {axis}s. Write both in the same way."
             )
-        entry[~waiting] = written
+        entry[known] = written
     return entry, int((waiting | (entry > clock.max())).sum())
 
 
+def _not_enrolled(column: pd.Series) -> tuple[BoolArray, BoolArray]:
+    """Return (rows,) which entries say "not enrolled", and which of them by a zero."""
+    import pandas as pd
+
+    if is_whole(column):
+        zero = column.to_numpy() == 0
+        return zero, zero
+    waiting = np.array(column.isna().to_numpy(), dtype=np.bool_)
+    if not pd.api.types.is_numeric_dtype(column):
+        return waiting, np.zeros(len(column), dtype=np.bool_)
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    zero = values == 0
+    return waiting | np.isinf(values) | zero, zero
+
+
 def _clock(column: pd.Series, name: str, axis: Axis | None = None) -> tuple[IntArray, Axis]:
+    if is_whole(column):
+        return _refuse_codes(column.to_numpy(dtype=np.int64), name), "number"
     import pandas as pd
 
     if isinstance(column.dtype, pd.PeriodDtype):
@@ -99,7 +114,7 @@ def _clock(column: pd.Series, name: str, axis: Axis | None = None) -> tuple[IntA
     if pd.api.types.is_bool_dtype(column):
         raise DataError(f"{name} holds true and false, not periods.")
     if pd.api.types.is_numeric_dtype(column):
-        if column.dtype.kind == "i":
+        if column.dtype.kind == "i":  # Int64, which could have held missing values
             return _refuse_codes(column.to_numpy(dtype=np.int64), name), "number"
         return _from_numbers(column.to_numpy(dtype=np.float64), name)
     return _from_texts(column, name)
@@ -136,7 +151,7 @@ def _from_numbers(values: np.ndarray[Any, np.dtype[np.float64]], name: str) -> t
 
 
 def _refuse_codes(numbers: IntArray, name: str) -> IntArray:
-    early = len(numbers) > 0 and numbers.min() < 10 * 1900
+    early = len(numbers) > 0 and (numbers[0] < 10 * 1900 or numbers.min() < 10 * 1900)
     if not early and (_looks_like_code(numbers, 10, 4) or _looks_like_code(numbers, 100, 12)):
         raise DataError(
             f"{name} holds codes such as 20231 (year and quarter) or 202304 (year and month). As numbers they make "

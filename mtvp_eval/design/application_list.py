@@ -18,6 +18,7 @@ from mtvp_eval.errors import CommandError, DataError, DataValidationError, Viola
 
 REQUIRED = ("practice_id", "applied_quarter", "registered_patients")
 OPTIONAL = ("withdrawn_quarter", "priority", "started_quarter")
+_BROKEN = ("The application list breaks {rules}", "Correct the list; nothing was drawn.")
 _LOST_ZERO = re.compile(r"^\d{7}$")
 _Cell = int | str | None
 
@@ -100,7 +101,7 @@ def read_applications(path: Path, first_round: int, regional_total: int) -> Appl
         if name in columns:
             optional[name] = values(name, rule, read, empty)
     if problems:
-        raise DataValidationError(problems)
+        raise DataValidationError(problems, *_BROKEN)
 
     def numbers(cells: list[_Cell]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         return np.array(cells, dtype=np.int64)
@@ -145,7 +146,7 @@ def _table(raw: bytes, name: str) -> tuple[Mapping[str, list[str]], list[int]]:
     if ragged:
         problems.append(Violation(name, "", f"Every row must have {len(header)} fields", ragged))
     if problems:
-        raise DataValidationError(problems)
+        raise DataValidationError(problems, *_BROKEN)
     columns = {column: [row[k].strip() for _, row in filled] for k, column in enumerate(header)}
     return columns, [line for line, _ in filled]
 

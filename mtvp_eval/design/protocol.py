@@ -128,6 +128,28 @@ def ticket_numbers(unit_ids: tuple[str, ...], seed: str, label: str) -> IntArray
     return place
 
 
+def rounds_through(listed: ApplicationList, rule: DrawRule, through: int) -> tuple[ApplicationList, DrawRule]:
+    """Return who applied up to the quarter `through` (on the clock), and the rule for the rounds up to it.
+
+    Raises ``DesignError`` if `through` is no capped round.
+    """
+    last = through - listed.first_round + 1
+    if not 1 <= last <= rule.capped_rounds:
+        raise DesignError(
+            f"{quarter_label(through)} is no capped round: these run from {quarter_label(listed.first_round)} to "
+            f"{quarter_label(listed.first_round + rule.capped_rounds - 1)}."
+        )
+    rows = np.flatnonzero(listed.applications.applied_round <= last)
+    started = listed.started_round
+    in_time = replace(
+        listed,
+        unit_ids=tuple(listed.unit_ids[i] for i in rows),
+        applications=_subset(listed.applications, rows),
+        started_round=None if started is None else tuple(started[i] for i in rows),
+    )
+    return in_time, replace(rule, capped_rounds=last, final_round=FinalRound.CAPPED)
+
+
 def run_draw(
     listed: ApplicationList, rule: DrawRule, seed: str, region: str, reference_date: date, through: int
 ) -> Protocol:
@@ -140,20 +162,11 @@ def run_draw(
     DesignError
         If the rule does not cover the applications, the seed is empty, or `through` is no capped round.
     """
-    last = through - listed.first_round + 1
-    if not 1 <= last <= rule.capped_rounds:
-        raise DesignError(
-            f"{quarter_label(through)} is no capped round: these run from {quarter_label(listed.first_round)} to "
-            f"{quarter_label(listed.first_round + rule.capped_rounds - 1)}."
-        )
+    listed, partial = rounds_through(listed, rule, through)
     if not seed.strip():
         raise DesignError("A draw needs a seed that was fixed, and best published, before the list was closed.")
-    everybody = listed.applications
-    in_time = np.flatnonzero(everybody.applied_round <= last)
-    applications = _subset(everybody, in_time)
-    unit_ids = tuple(listed.unit_ids[i] for i in in_time)
-    partial = replace(rule, capped_rounds=last, final_round=FinalRound.CAPPED)
-    quarters = [quarter_label(listed.first_round + k) for k in range(last)]
+    applications, unit_ids = listed.applications, listed.unit_ids
+    quarters = [quarter_label(listed.first_round + k) for k in range(partial.capped_rounds)]
     labels = ["once"] if rule.one_order else quarters
     tickets = np.stack([ticket_numbers(unit_ids, seed, label) for label in labels])
     cohort = cohorts_from_tickets(applications, partial, tickets[:, None])
@@ -173,11 +186,11 @@ def run_draw(
                 tuple(unit_ids[i] for i in order if cohort[0, i] == k + 1),
             )
         )
-    applicants = tuple(_applicant(listed, int(i)) for i in in_time)
+    applicants = tuple(_applicant(listed, i) for i in range(applications.n))
     return Protocol(
         region,
         reference_date,
-        everybody.region_total,
+        applications.region_total,
         rule,
         quarters[0],
         seed,

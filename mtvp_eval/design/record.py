@@ -66,21 +66,29 @@ class Finding:
 class RecordCheck:
     """What a record shows: facts of its rounds, the readings that could have produced it, and findings.
 
-    `declared_holds` tells whether the declared reading is among them; `broken` are findings against the rule, `notes`
-    what is merely to be known (rounds without a lottery).
+    `contradiction` says in which round the declared reading fails and what that round let in, None where it is among
+    them; `broken` are findings against the rule, `notes` what is merely to be known (rounds without a lottery).
     """
 
     facts: RoundFacts
     compatible: tuple[Reading, ...]
-    declared_holds: bool
+    contradiction: Finding | None
     broken: tuple[Finding, ...]
     notes: tuple[Finding, ...]
+
+    @property
+    def declared_holds(self) -> bool:
+        """Whether the declared reading is among the compatible ones."""
+        return self.contradiction is None
 
     def sentences(self) -> list[str]:
         """Say the result in plain lines."""
         names = ", ".join(f"{rollover} + {misfit}" for rollover, misfit in self.compatible)
         lines = [f"Readings that could have produced this record: {names or 'none'}."]
-        lines.append("The declared reading is " + ("one of them." if self.declared_holds else "NOT one of them."))
+        said = self.contradiction.sentence() if self.contradiction else ""
+        lines.append(
+            f"The declared reading is NOT one of them. {said}." if said else "The declared reading is one of them."
+        )
         return lines + [finding.sentence() for finding in (*self.broken, *self.notes)]
 
 
@@ -170,30 +178,45 @@ def check_record(
     for order in orders or ():
         if len(np.unique(order)) != len(order):
             raise DesignError("A recorded order names a unit twice; each unit has one place in a round.")
-    compatible = tuple(
-        (rollover, misfit)
+    fails = {
+        (rollover, misfit): _fails_in(applications, rule, (rollover, misfit), cohort, rounds, orders)
         for rollover in Rollover
         for misfit in Misfit
-        if _fits_reading(applications, rule, (rollover, misfit), cohort, rounds, orders)
-    )
+    }
+    compatible = tuple(reading for reading, number in fails.items() if number is None)
     facts = round_facts(applications, rule, cohort[None])
     broken, notes = _findings(applications, rule, cohort, facts, rounds)
-    return RecordCheck(facts, compatible, (rule.rollover, rule.misfit) in compatible, tuple(broken), tuple(notes))
+    failed = fails[rule.rollover, rule.misfit]
+    contradiction = None if failed is None else _contradiction(applications, rule, cohort, facts, failed)
+    return RecordCheck(facts, compatible, contradiction, tuple(broken), tuple(notes))
 
 
-def _fits_reading(
+def _contradiction(
+    applications: Applications, rule: DrawRule, cohort: IntArray, facts: RoundFacts, number: int
+) -> Finding:
+    """Say what the round let in that the declared reading cannot have let in."""
+    used, cap = float(facts.counted[0, number - 1]), float(facts.cap[0, number - 1])
+    waits = applications.in_pool(number) & ((cohort == NOT_STARTED) | (cohort > number))
+    fitted = int((_against_cap(applications, rule)[waits] <= cap - used + _ROUNDING).sum())
+    what = f"{rule.rollover} + {rule.misfit} cannot have let in exactly these, {used:g} of {cap:g} filled; drawn out"
+    if fitted:
+        return Finding(number, fitted, f"{what} although the room left was enough")
+    return Finding(number, int(waits.sum()), what)
+
+
+def _fails_in(
     applications: Applications,
     rule: DrawRule,
     reading: Reading,
     cohort: IntArray,
     rounds: int,
     orders: Sequence[IntArray] | None,
-) -> bool:
-    """Tell whether one reading could have produced every recorded round."""
+) -> int | None:
+    """Return the first recorded round that one reading could not have produced, None where it could all."""
     try:
         rule = replace(rule, rollover=reading[0], misfit=reading[1])
     except DesignError:
-        return False
+        return 1
     sizes = capped_sizes(applications, rule)
     counted = counted_sizes(sizes, rule).astype(np.int64)
     used = 0
@@ -206,12 +229,12 @@ def _fits_reading(
         classes = standing(applications, rule, number)[here]
         if orders is None:
             if not _could_start(counted[here], starts, classes, cap, rule.misfit):
-                return False
+                return number
         elif not _order_holds(orders, number, here, classes, rule.rollover) or not _walk_matches(
             orders[number - 1], here, counted, cohort == number, cap, rule.misfit
         ):
-            return False
-    return True
+            return number
+    return None
 
 
 def _could_start(size: IntArray, starts: BoolArray, classes: IntArray, cap: int, misfit: Misfit) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -117,6 +118,7 @@ class StaggeredDesign:
     cohort_index: IntArray = field(init=False)
     cohort_size: IntArray = field(init=False)
     cohort_patients: FloatArray = field(init=False)
+    _identified: dict[BasePeriod, tuple[Cell, ...]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         clock = np.asarray(self.clock, dtype=np.int64)
@@ -169,9 +171,10 @@ class StaggeredDesign:
         if panel.entry is None:
             raise DesignError("The panel records no entry periods; give `entry`, with clock.NEVER for not enrolled.")
         keep = panel.entry > panel.clock[0] + anticipation
+        kept = slice(None) if keep.all() else keep
         return cls(
-            panel.unit_ids[keep], panel.entry[keep], panel.clock, comparison, anticipation,
-            np.asarray(panel.weight, dtype=np.float64)[keep], int((~keep).sum()),
+            panel.unit_ids[kept], panel.entry[kept], panel.clock, comparison, anticipation,
+            np.asarray(panel.weight, dtype=np.float64)[kept], int((~keep).sum()),
         )  # fmt: skip
 
     @property
@@ -222,7 +225,7 @@ class StaggeredDesign:
             start = np.where(lead, np.searchsorted(self.clock, period) - 1, start)
         return np.asarray(start, dtype=np.int64)
 
-    def comparisons(self, cells: Sequence[Cell], base: BasePeriod = BasePeriod.VARYING) -> BoolArray:
+    def comparisons(self, cells: Sequence[Cell] | IntArray, base: BasePeriod = BasePeriod.VARYING) -> BoolArray:
         """Return (C, G) what ``comparison_cohorts`` says of each cell."""
         cohort, period = np.array(cells, dtype=np.int64).reshape(-1, 2).T
         return self._comparisons(cohort, period, self._base_places(cohort, period, base))
@@ -240,6 +243,11 @@ class StaggeredDesign:
 
     def identified_cells(self, base: BasePeriod = BasePeriod.VARYING) -> tuple[Cell, ...]:
         """Return the cells (cohort, period) with a base period and a comparison, in order; never the base itself."""
+        if base not in self._identified:
+            self._identified[base] = self._find_cells(base)
+        return self._identified[base]
+
+    def _find_cells(self, base: BasePeriod) -> tuple[Cell, ...]:
         cohort = np.repeat(self.cohorts[:-1], len(self.clock))
         place = np.tile(np.arange(len(self.clock)), len(self.cohorts) - 1)
         period = self.clock[place]
@@ -255,6 +263,13 @@ class StaggeredDesign:
         """Return (C,) the treated units of each cell, or their patients."""
         total = self.cohort_patients if by_size else self.cohort_size.astype(np.float64)
         return total[np.searchsorted(self.cohorts, [g for g, _ in cells])]
+
+    def against(self, comparison: Comparison) -> StaggeredDesign:
+        """Return the same units and cohorts with another comparison."""
+        other = copy(self)
+        object.__setattr__(other, "comparison", Comparison(comparison))
+        object.__setattr__(other, "_identified", {})
+        return other
 
     def restrict(self, keep: BoolArray) -> StaggeredDesign:
         """Return the design of the kept units."""
@@ -314,7 +329,7 @@ def _refuse(unit_ids: ObjectArray, entry: IntArray, clock: IntArray, size: Float
         problems.append(f"{repeated} unit identifiers repeat")
     if anticipation < 0:
         problems.append(f"anticipation is {anticipation} periods; it cannot be negative")
-    if len(clock) < 2 or bool(np.any(np.diff(clock) <= 0)):
+    if len(clock) < 2 or bool((clock[1:] <= clock[:-1]).any()):
         problems.append("the clock needs at least two periods in increasing order")
     elif (early := int((entry <= clock[0] + anticipation).sum())) > 0:
         problems.append(f"{early} units have no period before enrolment; from_panel leaves those out and counts them")

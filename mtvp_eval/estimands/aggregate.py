@@ -110,11 +110,13 @@ def event_study(
         cells = [(g, t) for g, t in cells if last - g >= balanced and shortest <= t - g <= balanced]
     if not cells:
         raise NotIdentifiedError(_nothing("event_study"))
-    at: dict[int, list[tuple[Cell, float]]] = {}
+    at: dict[int, tuple[list[Cell], list[float]]] = {t - g: ([], []) for g, t in cells}
     for cell, size in zip(cells, _size(design, weighting, cells).tolist(), strict=True):
-        at.setdefault(cell[1] - cell[0], []).append((cell, size))
+        here, sizes = at[cell[1] - cell[0]]
+        here.append(cell)
+        sizes.append(size)
     return tuple(
-        _share_mean("event_study", weighting, at[e], f"mean at event time {e}", event_time=e) for e in sorted(at)
+        _share_mean("event_study", weighting, *at[e], f"mean at event time {e}", event_time=e) for e in sorted(at)
     )
 
 
@@ -224,14 +226,15 @@ def share_mean(
     """
     if not cells:
         raise NotIdentifiedError(_nothing(name))
-    sized = list(zip(cells, _size(design, weighting, cells).tolist(), strict=True))
-    return _share_mean(name, weighting, sized, description, cohort=cohort, period=period, event_time=event_time)
+    sizes = _size(design, weighting, cells).tolist()
+    return _share_mean(name, weighting, cells, sizes, description, cohort=cohort, period=period, event_time=event_time)
 
 
 def _share_mean(
     name: str,
     weighting: Weighting,
-    sized: Sequence[tuple[Cell, float]],
+    cells: Sequence[Cell],
+    sizes: Sequence[float],
     description: str,
     *,
     cohort: int | None = None,
@@ -239,10 +242,10 @@ def _share_mean(
     event_time: int | None = None,
 ) -> Estimand:
     """Return the mean over cells weighted by the sizes that stand beside them."""
-    total = sum(size for _, size in sized)
+    total = sum(sizes)
     return Estimand(
-        name, weighting, tuple(cell for cell, _ in sized), tuple(size / total for _, size in sized), description,
-        cohort=cohort, period=period, event_time=event_time, share_group=(0,) * len(sized),
+        name, weighting, tuple(cells), tuple([size / total for size in sizes]), description,
+        cohort=cohort, period=period, event_time=event_time, share_group=(0,) * len(sizes),
     )  # fmt: skip
 
 

@@ -63,7 +63,8 @@ class Estimand:
     share_group: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weighting", Weighting(self.weighting))
+        if not isinstance(self.weighting, Weighting):
+            object.__setattr__(self, "weighting", Weighting(self.weighting))
         if not self.cells or len(self.weights) != len(self.cells):
             raise DesignError(f"Estimand {self.name} has {len(self.cells)} cells and {len(self.weights)} weights.")
         if self.share_group and len(self.share_group) != len(self.cells):

@@ -87,18 +87,17 @@ def cell_weights(
     weight: list[float] = []
     for j, e in enumerate(estimands):
         known = place if e.weighting in weightings else {}
-        lacking = sum(cell not in known for cell in e.cells)
-        if lacking:
+        try:
+            column += [known[cell] for cell in e.cells]
+        except KeyError:
             raise NotIdentifiedError(
-                f"Estimand {e.name} ({e.weighting}) needs {lacking} cells of {outcome} that were "
-                "not estimated; estimate them, or declare the estimand on the identified cells."
-            )
+                f"Estimand {e.name} ({e.weighting}) needs {sum(cell not in known for cell in e.cells)} cells of "
+                f"{outcome} that were not estimated; estimate them, or declare the estimand on the identified cells."
+            ) from None
         row += [j] * len(e.cells)
-        column += [known[cell] for cell in e.cells]
         weight += e.weights
-    weights = np.zeros((len(estimands), len(cells)))
-    np.add.at(weights, (row, column), weight)
-    return weights
+    J, K = len(estimands), len(cells)
+    return np.bincount(np.array(row, dtype=np.int64) * K + column, weight, J * K).reshape(J, K).astype(np.float64)
 
 
 def share_influence(design: StaggeredDesign, effect: dict[Cell, float], estimands: Sequence[Estimand]) -> FloatArray:
@@ -117,22 +116,31 @@ def share_influence(design: StaggeredDesign, effect: dict[Cell, float], estimand
     >>> share_influence(design, {(2, 2): 1.0}, [cell_effect((2, 2), Weighting.PRACTICE)]).ravel().tolist()
     [0.0, 0.0, 0.0]
     """
-    G, J = len(design.cohorts), len(estimands)
-    shared = [(j, e) for j, e in enumerate(estimands) if e.share_group]
-    column, label, weight, value, cohort = np.array(
-        [
-            (j, s, a, effect[cell], cell[0])
-            for j, e in shared
-            for cell, a, s in zip(e.cells, e.weights, e.share_group, strict=True)
-        ]
-    ).reshape(-1, 5).T  # fmt: skip
-    group = (column * (label.max(initial=0) + 1) + label).astype(np.int64)
-    total = np.bincount(group, weight)
-    mean = np.bincount(group, weight * value) / np.where(total != 0, total, 1.0)
-    place = J * np.searchsorted(design.cohorts, cohort) + column.astype(np.int64)
-    gap = np.bincount(place, weight * (value - mean[group]), G * J).reshape(G, J)
+    gap = share_gaps(design, effect, estimands)
     by_size = np.array([e.weighting == Weighting.PATIENT for e in estimands], dtype=np.bool_)
     per_unit = design.n_units * gap / np.where(by_size, design.cohort_patients[:, None], design.cohort_size[:, None])
     if not by_size.any():
         return np.take(per_unit, design.cohort_index, axis=0)
     return per_unit[design.cohort_index] * np.where(by_size, design.size[:, None], 1.0)
+
+
+def share_gaps(design: StaggeredDesign, effect: dict[Cell, float], estimands: Sequence[Estimand]) -> FloatArray:
+    """Return (G, J) the sum over a cohort's cells in ``share_influence``: of weights times gaps from the mean.
+
+    >>> from mtvp_eval.estimands.aggregate import overall
+    >>> design = StaggeredDesign(np.array(list("abc"), dtype=object), np.array([2, 3, 9]), np.array([1, 2, 3]))
+    >>> share_gaps(design, {(2, 2): 1.0, (2, 3): 1.0, (3, 3): 4.0}, [overall(design)]).round(6).tolist()
+    [[-0.666667], [0.666667], [0.0]]
+    """
+    G, J = len(design.cohorts), len(estimands)
+    shared = [e for e in estimands if e.share_group]
+    column = np.array([j for j, e in enumerate(estimands) for _ in e.share_group], dtype=np.int64)
+    label = np.array([s for e in shared for s in e.share_group], dtype=np.int64)
+    weight = np.array([a for e in shared for a in e.weights], dtype=np.float64)
+    cells = [cell for e in shared for cell in e.cells]
+    value = np.array([effect[cell] for cell in cells], dtype=np.float64)
+    mine = np.searchsorted(design.cohorts, [g for g, _ in cells])
+    group = column * (label.max(initial=0) + 1) + label
+    total = np.bincount(group, weight)
+    mean = np.bincount(group, weight * value) / np.where(total != 0, total, 1.0)
+    return np.bincount(J * mine + column, weight * (value - mean[group]), G * J).reshape(G, J).astype(np.float64)

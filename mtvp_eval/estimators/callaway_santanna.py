@@ -14,7 +14,8 @@ from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.att import cell_effect
 from mtvp_eval.estimands.estimand import Estimand, Weighting
-from mtvp_eval.estimators.aggregation import aggregate, cell_weights, share_influence
+from mtvp_eval.estimators.aggregation import aggregate, cell_weights, share_gaps, share_influence
+from mtvp_eval.estimators.cohort_moments import CohortInfluence
 from mtvp_eval.estimators.comparison_sets import ComparisonSet, comparison_sets
 from mtvp_eval.estimators.cross_sections import section_effect
 from mtvp_eval.estimators.doubly_robust import Adjustment, Units, two_group_effect
@@ -41,12 +42,16 @@ class Missing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """Effects (K,), influence (n, J) of averages of cells, reasons for no standard error (K,), and why cells failed."""
+    """Effects (K,), influence (n, J) of averages of cells, reasons for no standard error (K,), and why cells failed.
+
+    `leverage` (n, J) is what HC2 adds to the influence for covariates, or None.
+    """
 
     effect: FloatArray
-    influence: FloatArray
+    influence: FloatArray | CohortInfluence
     no_error: list[str | None]
     problems: dict[Cell, str]
+    leverage: FloatArray | None = None
 
 
 def callaway_santanna(
@@ -87,7 +92,8 @@ def callaway_santanna(
     Returns
     -------
     EffectEstimates
-        att_gt entries. Default variance: HC2 by cohort with Satterthwaite's t; with clusters, CR1.
+        att_gt entries. Default variance: HC2 by cohort, with covariates by their leverage, and Satterthwaite's t; with
+        clusters, CR1.
 
     Raises
     ------
@@ -129,15 +135,19 @@ def callaway_santanna(
         fitted = _fit_cells(sample, wanted, base, Adjustment(method), weights)
     if fitted.problems:
         raise EstimationError(_explain(fitted.problems, len(wanted), outcome))
-    influence = fitted.influence
-    if direct:
-        influence += share_influence(sample.design, dict(zip(wanted, fitted.effect.tolist(), strict=True)), estimands)
+    influence, leveraged = fitted.influence, None
+    effect = dict(zip(wanted, fitted.effect.tolist(), strict=True))
+    if isinstance(influence, CohortInfluence):
+        influence = influence.shifted(share_gaps(sample.design, effect, estimands)) if direct else influence
+    else:
+        influence += share_influence(sample.design, effect, estimands) if direct else 0.0
+        leveraged = None if fitted.leverage is None else influence + fitted.leverage
     asked = estimands if direct else [cell_effect(cell, Weighting(weighting)) for cell in wanted]
     found = EffectEstimates(
         tuple(EffectKey.of(e, outcome) for e in asked), weights @ fitted.effect, sample.design.unit_ids, influence,
         sample.design.cohort_index, sample.cluster, correction="hc2" if sample.cluster is None else "cr1",
         method="Callaway-Sant'Anna", no_error=passed_on(fitted.no_error, weights != 0),
-        member=None if sections else _members(sample, wanted, base), notes=sample.notes(),
+        member=None if sections else _members(sample, wanted, base), notes=sample.notes(), leveraged=leveraged,
     )  # fmt: skip
     return aggregate(found, sample.design, estimands) if estimands and not direct else found
 
@@ -206,6 +216,7 @@ def _fit_cells(
     effect, psi = np.full(len(wanted), np.nan), np.zeros((len(weights), n))
     no_error: list[str | None] = [None] * len(wanted)
     problems: dict[Cell, str] = {}
+    raised: FloatArray | None = None
     start: dict[int, FloatArray] = {}
     largest = largest_size(sample.y)
     for whole in comparison_sets(sample.design, wanted, base):
@@ -232,12 +243,22 @@ def _fit_cells(
             if len(takes):
                 lines = slice(takes[0], takes[-1] + 1)  # mostly event times in a row
                 for here, shares in two.influence(own[lines]):
-                    psi[lines, here if rows is None else rows[here]] += shares
+                    at = here if rows is None else rows[here]
+                    psi[lines, at] += shares
+                    if two.leverage is not None:
+                        raised = np.zeros_like(psi) if raised is None else raised
+                        raised[lines, at] += shares * (two.leverage[here] - 1)
             for k, still in zip(part.cells, part.still(sample.y, largest), strict=True):
                 no_error[k] = _no_error(part, still=bool(still))
-    influence = np.empty((n, len(weights)))
-    influence[slice(None) if order is None else order] = psi.T
-    return _Cells(effect, influence, no_error, problems)
+    leverage = None if raised is None else _by_unit(raised, order)
+    return _Cells(effect, _by_unit(psi, order), no_error, problems, leverage)
+
+
+def _by_unit(values: FloatArray, order: IntArray | None) -> FloatArray:
+    """Return ``values`` (J, n) in an order of units as (n, J) in their own."""
+    found = np.empty(values.shape[::-1])
+    found[slice(None) if order is None else order] = values.T
+    return found
 
 
 def _in_order(sample: Sample, order: IntArray | None) -> Units:
@@ -278,7 +299,8 @@ def _with_covariates(
 
 def _fit_sections(sample: Sample, wanted: Sequence[Cell], base: BasePeriod) -> _Cells:
     n, observed = sample.design.n_units, sample.observed
-    out = _Cells(np.full(len(wanted), np.nan), np.zeros((n, len(wanted))), [None] * len(wanted), {})
+    psi = np.zeros((n, len(wanted)))
+    out = _Cells(np.full(len(wanted), np.nan), psi, [None] * len(wanted), {})
     for whole in comparison_sets(sample.design, wanted, base):
         units, treated = whole.rows(), np.arange(len(whole.rows())) < len(whole.treated)
         for k, now, before in zip(whole.cells, whole.period, whole.base, strict=True):
@@ -294,7 +316,7 @@ def _fit_sections(sample: Sample, wanted: Sequence[Cell], base: BasePeriod) -> _
                 out.problems[wanted[k]] = str(error)
                 continue
             out.effect[k] = found.effect
-            np.add.at(out.influence[:, k], rows, n * found.influence)
+            np.add.at(psi[:, k], rows, n * found.influence)
             out.no_error[k] = _no_error(whole, still=not np.ptp(y))
     return out
 

@@ -12,6 +12,8 @@ from mtvp_eval.arrays import FloatArray, IntArray
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimators.propensity import OddsWeights, odds_weights
 
+LEVERAGE_COUNTS_BELOW = 1_000
+"""Comparison units a covariate from which leverage moves a standard error by less than 0.05 %: it is then left out."""
 UNITS_AT_ONCE = 2**15
 """Units worked on at once: what is made of so many takes a few MB."""
 
@@ -55,7 +57,8 @@ class TwoGroupEffect:
     """Hold effects (P,) and what each unit's share in them is made of; see ``two_group_effect`` for the symbols.
 
     ``eta`` means of e (P,) among treated and comparison units, ``beta`` (P, p), ``q`` (p,), ``h`` (P, p), ``total``
-    W and R, and the logit fitted, if any.
+    W and R, and the logit fitted, if any. ``leverage`` (N,) is what HC2 multiplies the shares by beyond what it does
+    for a mean; None where that is nothing.
     """
 
     effect: FloatArray
@@ -69,6 +72,7 @@ class TwoGroupEffect:
     q: FloatArray
     h: FloatArray
     total: tuple[float, float]
+    leverage: FloatArray | None
 
     def influence(self, averages: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
         """Yield stretches of units with their shares psi / n in ``averages`` (J, P) of the effects, (J, units).
@@ -120,7 +124,9 @@ def two_group_effect(
               \psi_i/n = -r(e-\eta_C)/R - w e\,x'q + w p\,x'h \quad (i \in C)
 
     with :math:`h = H^{-1}\sum_C r(e-\eta_C)x/R` and :math:`q = G^{-1}(\sum_g w x/W - \sum_C r x/R)`. ``reg``
-    drops r and h; ``ipw`` drops :math:`\beta` and q.
+    drops r and h; ``ipw`` drops :math:`\beta` and q. Residuals of a fit are smaller than errors: the leverage of a
+    comparison unit is :math:`\ell_i = w_i x_i'G^{-1}x_i`, and its share is multiplied by
+    :math:`\sqrt{(1 - w_i/\sum_C w)/(1 - \ell_i)}` where HC2 is asked for.
 
     Parameters
     ----------
@@ -135,7 +141,8 @@ def two_group_effect(
     EstimationError
         If covariates separate the groups, or are collinear among the comparison units.
 
-    Source: Sant'Anna & Zhao (2020), eq. 2.5, 2.6 and 3.1 with Hájek weights (their section 3.1, panel data).
+    Source: Sant'Anna & Zhao (2020), eq. 2.5, 2.6 and 3.1 with Hájek weights (their section 3.1, panel data); leverage
+    after MacKinnon & White (1985), HC2.
 
     Example
     -------
@@ -150,10 +157,15 @@ def two_group_effect(
     W = float(own[0, 0])
     mean, beta, q = own[0] / W, np.zeros((P, p)), np.zeros(p)
     fit, R, other, outside, h = None, 1.0, np.zeros(p), np.zeros(P), np.zeros((P, p))
+    leverage = None
     if method != Adjustment.IPW:
         gram, cross = units.moments(against, period, base)
         inverse = gram_inverse(gram)
         beta = cross.T @ inverse
+        if sum(part.stop - part.start for part in against) < LEVERAGE_COUNTS_BELOW * (p - 1):
+            leverage = np.ones(len(units.w))
+            for part in against:
+                leverage[part] = _leverage_scale(units.x[:, part], units.w[part] / gram[0, 0], inverse * gram[0, 0])
     if method != Adjustment.REG:
         own_units = np.zeros(len(units.w), dtype=np.bool_)
         for part in treated:
@@ -169,8 +181,19 @@ def two_group_effect(
         q = inverse @ (mean - other)
     inside = changes[0] / W - beta @ mean
     return TwoGroupEffect(
-        inside - outside, fit, units, (cut(treated), cut(against)), period, base, (inside, outside), beta, q, h, (W, R)
-    )
+        inside - outside, fit, units, (cut(treated), cut(against)), period, base, (inside, outside), beta, q, h, (W, R),
+        leverage,
+    )  # fmt: skip
+
+
+def _leverage_scale(x: FloatArray, share: FloatArray, inverse: FloatArray) -> FloatArray:
+    """Return what HC2 multiplies residuals by (N,), x (p, N), over what it does where only a mean is fitted.
+
+    ``share`` (N,) are weights that add to one over all comparison units, ``inverse`` that of their Gram matrix.
+    """
+    own = share * np.einsum("pi,pq,qi->i", x, inverse, x)
+    alone = own > 1 - 1e-9  # the fit passes through it: its residual is zero whatever the factor
+    return np.where(alone, 1.0, np.sqrt((1 - share) / np.where(alone, 1.0, 1 - own)))
 
 
 def _tilted(units: Units, odds: FloatArray, parts: Sequence[slice], period: IntArray, base: IntArray) -> FloatArray:

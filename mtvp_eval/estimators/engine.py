@@ -7,8 +7,6 @@ Source: algebra of weighted cohort means; Roth & Sant'Anna (2023), section 3, fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray, IntArray
@@ -59,40 +57,4 @@ def influence_of(u: FloatArray, cohort: IntArray, weights: FloatArray, n: int) -
         if N:
             rows = np.flatnonzero(cohort == g)
             psi[rows] = u[rows] @ (n / N * weights[:, g].T)
-    return psi
-
-
-def centred_scores(y: FloatArray, w: FloatArray, cohort: IntArray, means: FloatArray) -> Iterator[FloatArray]:
-    """Yield cohort by cohort ``w`` (n,) times what is left of ``y`` (n, T) without the cohort's ``means`` (G, T).
-
-    Each unit's own mean over periods is taken off as well. One cohort at a time stays in the cache.
-
-    >>> found = centred_scores(np.array([[1.0, 2.0], [3.0, 6.0]]), np.ones(2), np.array([0, 0]), np.array([[2.0, 4.0]]))
-    >>> next(found).tolist()
-    [[0.5, -0.5], [-0.5, 0.5]]
-    """
-    T = y.shape[1]
-    for g, mean in enumerate(means):
-        unit = np.flatnonzero(cohort == g)
-        score = np.take(y, unit, axis=0)
-        score -= mean
-        score -= (score @ np.full(T, 1 / T))[:, None]
-        score *= w[unit, None]
-        yield score
-
-
-def centred_influence(
-    y: FloatArray, w: FloatArray, cohort: IntArray, means: FloatArray, weights: FloatArray
-) -> FloatArray:
-    """Return psi (n, K) of ``weights`` (K, G, T) on ``means`` (G, T) of ``y`` weighted by ``w`` in each ``cohort``.
-
-    Arguments as in ``centred_scores``.
-
-    >>> centred_influence(np.array([[1.0, 2.0], [3.0, 6.0]]), np.ones(2), np.array([0, 0]),
-    ...     np.array([[2.0, 4.0]]), np.array([[[-1.0, 1.0]]])).tolist()
-    [[-1.0], [1.0]]
-    """
-    psi, total = np.empty((len(y), len(weights))), np.bincount(cohort, w)
-    for g, score in enumerate(centred_scores(y, w, cohort, means)):
-        psi[cohort == g] = score @ (len(y) / total[g] * weights[:, g].T)
     return psi

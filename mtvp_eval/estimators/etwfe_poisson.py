@@ -41,7 +41,8 @@ def etwfe_poisson(
 
     Parameters
     ----------
-    panel : counts (n, T), not rates; any pattern of missing rows.
+    panel : counts (n, T), not rates, or any amounts of zero or more (a quasi-likelihood needs the mean alone); any
+        pattern of missing rows.
     design : cohorts and comparison.
     outcome : name of the counts.
     exposure : name of a baseline value or outcome, such as list size; one a row where not given.

@@ -28,6 +28,8 @@ from mtvp_eval.estimators.sample import Sample, read_sample
 
 ADJUSTERS = ("last period before entry", "mean of the 8 periods before the draw", "log list size")
 """What a share of is taken off: the difference between the compared cohorts in each of these."""
+CONTRASTS = ("later", "last", "before", "log_size")
+"""Names of the contrasts: of the later periods, then of the adjusters in the order of `ADJUSTERS`."""
 BEFORE = 8
 """Periods before the draw that the second adjuster averages."""
 SHARED_FROM = 120
@@ -110,6 +112,57 @@ def lottery_default(
         no_error=tuple(missing_error(ready.design, e) for e in estimands), notes=ready.notes,
     )  # fmt: skip
     return DefaultEffects(effects, shares)
+
+
+def default_contrasts(panel: Panel, design: LotteryDesign, outcome: str, estimand: Estimand) -> EffectEstimates:
+    r"""Estimate what the default is made of: the later contrast, and those of the three adjusters, within blocks.
+
+    .. math:: \hat\theta(\beta) = (1, -\beta')\,\hat c, \qquad \hat V(\beta) = (1, -\beta')\,\hat V_c\,(1, -\beta')'
+
+    for any shares, so that who knows the four contrasts and their covariance needs no unit to change the shares.
+
+    Parameters
+    ----------
+    panel, design, outcome : as in `lottery_default`.
+    estimand : of periods at or after entry.
+
+    Returns
+    -------
+    EffectEstimates
+        c (4,), named `CONTRASTS`, with Neyman's covariance.
+
+    Raises
+    ------
+    EstimationError
+        If too few units are observed throughout.
+    NotIdentifiedError
+        If a cell is not identified by lottery.
+
+    Source: Roth & Sant'Anna (2023), eq. 6 (arXiv:2102.01291), whose theta_0 and X these are.
+
+    Example
+    -------
+    >>> from mtvp_eval.estimands.aggregate import overall
+    >>> panel = Panel(np.array(list("abcd"), dtype=object), ("1", "2", "3"), np.array([1, 2, 3]),
+    ...     {"y": np.array([[1.0, 2, 6], [1, 3, 8], [0, 1, 2], [0, 2, 3]])}, entry=np.array([3, 3, 9, 9]))
+    >>> drawn = LotteryDesign.one_block(StaggeredDesign.from_panel(panel))
+    >>> default_contrasts(panel, drawn, "y", overall(drawn)).estimate.tolist()
+    [4.5, 1.0, 1.0, 0.0]
+    """
+    ready = _ready(panel, design, outcome, [estimand])
+    n, P = ready.design.staggered.n_units, len(CONTRASTS)
+    estimate, influence = np.zeros(P), np.zeros((n, P))
+    for m in ready.moments:
+        weights = np.concatenate([m.effect, m.adjusters[0]])
+        estimate += np.einsum("pgt,gt->p", weights, m.mean)
+        influence[m.block.mask] = influence_of(m.u, m.block.design.cohort_index, weights, n)
+    key = replace(EffectKey.of(estimand, outcome), population=Population.BLOCK)
+    return EffectEstimates(
+        tuple(replace(key, estimand=name) for name in CONTRASTS), estimate, ready.design.staggered.unit_ids, influence,
+        strata(ready.design), ready.sample.cluster, sampling="design", correction="hc2",
+        method="Contrasts of cohort means under random entry",
+        no_error=(missing_error(ready.design, estimand),) * P, notes=ready.notes,
+    )  # fmt: skip
 
 
 def shared_beta(panel: Panel, design: LotteryDesign, outcome: str, estimands: Sequence[Estimand]) -> FloatArray:

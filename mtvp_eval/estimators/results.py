@@ -15,6 +15,7 @@ from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, ObjectArray, froze
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.estimand import Estimand, Population, Weighting
 from mtvp_eval.estimators import variance
+from mtvp_eval.estimators.cohort_moments import CohortInfluence
 from mtvp_eval.estimators.tidy import as_html, as_text, tidy_frame
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class EffectEstimates:
     index : K keys.
     estimate : (K,).
     unit_ids : (n,).
-    influence : (n, K) without any small-sample factor; zero for units outside an estimate.
+    psi : (n, K) influence without any small-sample factor, zero for units outside an estimate; or the same in closed
+        form, by the cohorts in ``stratum``.
     stratum : (n,) integer from 0: cohort within block; for the HC2 factor and its degrees of freedom.
     cluster : (n,) unit of assignment above the unit, or None.
     sampling : design (the draw is random), superpopulation (the units are a sample), or conditional (cohorts and their
@@ -62,6 +64,8 @@ class EffectEstimates:
     member : (n, K) units that belong to an estimate, where not all do (missing periods, stacked designs).
     notes : sentences for the reader.
     regression : rows and parameters of the regression behind the effects, for the correction fixest.
+    leveraged : (n, K) influence with the residuals of a fit on covariates raised by their leverage, of which hc2 then
+        takes the variance; None where nothing but means was fitted.
 
     Raises
     ------
@@ -79,7 +83,7 @@ class EffectEstimates:
     index: tuple[EffectKey, ...]
     estimate: FloatArray
     unit_ids: ObjectArray
-    influence: FloatArray
+    psi: FloatArray | CohortInfluence
     stratum: IntArray
     cluster: ObjectArray | None = None
     sampling: str = "superpopulation"
@@ -89,23 +93,29 @@ class EffectEstimates:
     member: BoolArray | None = None
     notes: tuple[str, ...] = ()
     regression: tuple[int, int] | None = None
+    leveraged: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n, K = len(self.unit_ids), len(self.index)
         if not self.no_error:
             object.__setattr__(self, "no_error", (None,) * K)
-        shapes = (np.shape(self.estimate), np.shape(self.influence), np.shape(self.stratum), len(self.no_error))
+        shapes = (np.shape(self.estimate), self.psi.shape, np.shape(self.stratum), len(self.no_error))
         if shapes != ((K,), (n, K), (n,), K):
             raise EstimationError(f"{K} estimates for {n} units do not fit arrays of shapes {shapes}.")
         if self.correction == "fixest" and self.regression is None:
             raise EstimationError("The correction fixest counts rows and parameters; these effects have no regression.")
-        for name in ("estimate", "unit_ids", "influence", "stratum", "cluster", "member"):
+        for name in ("estimate", "unit_ids", "psi", "stratum", "cluster", "member", "leveraged"):
             value = getattr(self, name)
-            if value is not None:
+            if value is not None and not isinstance(value, CohortInfluence):
                 object.__setattr__(self, name, frozen(np.asarray(value)))
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @property
+    def influence(self) -> FloatArray:
+        """(n, K) influence values without any small-sample factor."""
+        return self.psi if isinstance(self.psi, np.ndarray) else self.psi.values
 
     @property
     def n_units(self) -> int:
@@ -114,7 +124,10 @@ class EffectEstimates:
 
     def covariance(self) -> FloatArray:
         """Return the (K, K) covariance under the declared correction; rows without a standard error are NaN."""
-        matrix = variance.covariance(self._scaled(), self.cluster) * self._factor()
+        if (closed := self._closed()) is not None:
+            matrix = np.tensordot(self._squared_scale(), closed.products(), axes=1) / self.n_units**2 * self._factor()
+        else:
+            matrix = variance.covariance(self._scaled(), self.cluster) * self._factor()
         bad = np.array([reason is not None for reason in self.no_error], dtype=np.bool_)
         matrix[bad, :] = np.nan
         matrix[:, bad] = np.nan
@@ -122,11 +135,18 @@ class EffectEstimates:
 
     def std_error(self) -> FloatArray:
         """Return the (K,) standard errors under the declared correction; NaN where there is a reason for none."""
-        errors = np.sqrt(variance.variance(self._scaled(), self.cluster) * self._factor())
+        if (closed := self._closed()) is not None:
+            squared = self._squared_scale() @ closed.squares() / self.n_units**2
+        else:
+            squared = variance.variance(self._scaled(), self.cluster)
+        errors = np.sqrt(squared * self._factor())
         return np.where([reason is None for reason in self.no_error], errors, np.nan)
 
     def df(self) -> FloatArray:
         """Return the (K,) degrees of freedom of the standard errors; infinite where the normal is used."""
+        if self.correction == "hc2" and (closed := self._closed()) is not None:
+            size = np.bincount(self.stratum)[:, None]
+            return variance.satterthwaite(self._squared_scale()[:, None] * closed.squares(), size)
         if self.correction == "hc2":
             return variance.satterthwaite_df(self._scaled(), self.stratum, self.member, self.cluster)
         if self.correction in ("cr1", "fixest"):
@@ -177,13 +197,18 @@ class EffectEstimates:
         finite = np.isfinite(self.estimate)
         if bool((used & ~finite).any()):
             raise EstimationError(f"{int((used & ~finite).any(axis=0).sum())} estimates with weight are not finite.")
-        influence = self.influence @ A.T
+        psi: FloatArray | CohortInfluence
         if weight_influence is not None:
-            influence = influence + weight_influence
+            psi = self.influence @ A.T + weight_influence
+        else:
+            psi = self.influence @ A.T if isinstance(self.psi, np.ndarray) else self.psi.combine(A)
+        leveraged = None if self.leveraged is None else self.leveraged @ A.T
+        if leveraged is not None and weight_influence is not None:
+            leveraged += weight_influence
         member = None if self.member is None else self.member.astype(np.float64) @ used.T.astype(np.float64) > 0
         return replace(
-            self, index=tuple(index), estimate=A @ np.where(finite, self.estimate, 0.0), influence=influence,
-            no_error=passed_on(self.no_error, used), member=member,
+            self, index=tuple(index), estimate=A @ np.where(finite, self.estimate, 0.0), psi=psi,
+            no_error=passed_on(self.no_error, used), member=member, leveraged=leveraged,
         )  # fmt: skip
 
     @staticmethod
@@ -212,10 +237,12 @@ class EffectEstimates:
     def take(self, rows: Sequence[int]) -> EffectEstimates:
         """Return the entries at the given places, in that order."""
         rows = list(rows)
+        psi = self.psi[:, rows] if isinstance(self.psi, np.ndarray) else self.psi.take(rows)
         return replace(
             self, index=tuple(self.index[j] for j in rows), estimate=self.estimate[rows],
-            influence=self.influence[:, rows], no_error=tuple(self.no_error[j] for j in rows),
+            psi=psi, no_error=tuple(self.no_error[j] for j in rows),
             member=None if self.member is None else self.member[:, rows],
+            leveraged=None if self.leveraged is None else self.leveraged[:, rows],
         )  # fmt: skip
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
@@ -245,7 +272,18 @@ class EffectEstimates:
     def _scaled(self) -> FloatArray:
         if self.correction != "hc2":
             return self.influence
-        return self.influence * variance.hc2_scale(self.stratum, self.member, self.cluster)
+        fitted = self.influence if self.leveraged is None else self.leveraged
+        return fitted * variance.hc2_scale(self.stratum, self.member, self.cluster)
+
+    def _closed(self) -> CohortInfluence | None:
+        """Return the influence in closed form where it gives variances: strata are its cohorts, all units count."""
+        closed = isinstance(self.psi, CohortInfluence) and self.cluster is None and self.member is None
+        return self.psi if closed else None  # type: ignore[return-value]
+
+    def _squared_scale(self) -> FloatArray:
+        """Return the (S,) factor of each stratum's squares."""
+        m = np.bincount(self.stratum)
+        return np.where(m > 1, m / np.maximum(m - 1, 1), 1.0) if self.correction == "hc2" else np.ones(len(m))
 
     def _factor(self) -> float:
         C = self.n_clusters

@@ -128,14 +128,15 @@ def read_sample(
     rows, y = design.rows_in(panel.unit_ids), panel.outcomes[outcome]
     if len(y) != len(rows) or (rows[1:] <= rows[:-1]).any():  # else every unit of the panel, in its order
         y = y[rows]
-    if not np.isfinite(y).any():
-        raise EstimationError(f"Outcome {outcome} is not observed for any unit of the design.")
     cluster = panel.cluster[rows]
-    return Sample(
-        design, y, _standardised(panel.covariates(fixed)[rows], fixed),
+    sample = Sample(
+        design, y, _standardised(panel.covariates(fixed)[rows], fixed) if fixed else np.ones((len(rows), 1)),
         design.size if by_size else np.ones(len(rows)), cluster if repeats(cluster) else None,
         _moving(panel, moving, rows),
     )  # fmt: skip
+    if not sample.observed.any():
+        raise EstimationError(f"Outcome {outcome} is not observed for any unit of the design.")
+    return sample
 
 
 def _moving(panel: Panel, names: Sequence[str], rows: IntArray) -> FloatArray:

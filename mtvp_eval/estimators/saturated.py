@@ -104,14 +104,14 @@ def cell_reasons(sample: Sample, cells: Sequence[Cell], scores: Iterable[FloatAr
     if without_error(sample, scores):
         return ("the outcome fits without error: no spread is left",) * len(cells)
     count = sample.count()
-    cohort, period = np.array(cells, dtype=np.int64).T
-    column = np.searchsorted(design.clock, period)
-    treated = count[np.searchsorted(design.cohorts, cohort), column]
-    against = (count[:, column].T * design.comparisons(cells, BasePeriod.UNIVERSAL)).sum(axis=1)
+    if count.min() > 1:
+        return (None,) * len(cells)
+    at = np.array(cells, dtype=np.int64).reshape(-1, 2)
+    column = np.searchsorted(design.clock, at[:, 1])
+    treated = count[np.searchsorted(design.cohorts, at[:, 0]), column] == 1
+    against = (count[:, column].T * design.comparisons(at, BasePeriod.UNIVERSAL)).sum(axis=1) == 1
     alone = ("cohort of one unit: its spread cannot be seen", "one comparison unit: its spread cannot be seen")
-    return tuple(
-        alone[0] if one else alone[1] if other else None for one, other in zip(treated == 1, against == 1, strict=True)
-    )
+    return tuple(alone[0] if one else alone[1] if other else None for one, other in zip(treated, against, strict=True))
 
 
 def without_error(sample: Sample, scores: Iterable[FloatArray]) -> bool:
@@ -123,8 +123,13 @@ def without_error(sample: Sample, scores: Iterable[FloatArray]) -> bool:
     >>> [without_error(sample, iter([np.zeros((1, 3)), part * np.ones((1, 3))])) for part in (1e-15, 1e-9)]
     [True, False]
     """
-    zero = 1e-12 * largest_size(sample.y) * sample.w.max()
-    return all(largest_size(part) <= zero for part in scores)
+    # The root of the sum of squares is no less than the largest outcome, and found faster; a gap makes it NaN.
+    unit, parts = 1e-12 * sample.w.max(), iter(scores)
+    first = largest_size(next(parts))
+    if first > unit * np.linalg.norm(sample.y):
+        return False
+    zero = unit * largest_size(sample.y)
+    return first <= zero and all(largest_size(part) <= zero for part in parts)
 
 
 def largest_size(values: FloatArray) -> float:

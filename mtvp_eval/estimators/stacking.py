@@ -52,6 +52,7 @@ def stack(*effects: EffectEstimates, sampling: str | None = None, correction: st
             place.setdefault(unit, len(place))
     n = len(place)
     influence, member = np.zeros((n, len(index))), np.zeros((n, len(index)), dtype=np.bool_)
+    leveraged = None if all(e.leveraged is None for e in effects) else np.zeros_like(influence)
     stratum = np.full(n, -1, dtype=np.int64)
     unit_ids = np.empty(n, dtype=object)
     unit_ids[:] = list(place)
@@ -61,6 +62,8 @@ def stack(*effects: EffectEstimates, sampling: str | None = None, correction: st
         rows = np.array([place[unit] for unit in e.unit_ids.tolist()], dtype=np.int64)
         columns = slice(column, column + len(e))
         influence[rows, columns] = e.influence * (n / e.n_units)
+        if leveraged is not None:
+            leveraged[rows, columns] = (e.influence if e.leveraged is None else e.leveraged) * (n / e.n_units)
         member[rows, columns] = True if e.member is None else e.member
         stratum[rows] = _joined_strata(stratum[rows], e.stratum, int(stratum.max()) + 1)
         if e.cluster is not None:
@@ -71,6 +74,7 @@ def stack(*effects: EffectEstimates, sampling: str | None = None, correction: st
         cluster if any(e.cluster is not None for e in effects) else None, declared[0], declared[1],
         " + ".join(dict.fromkeys(e.method for e in effects)), tuple(r for e in effects for r in e.no_error),
         None if member.all() else member, tuple(dict.fromkeys(note for e in effects for note in e.notes)),
+        leveraged=leveraged,
     )  # fmt: skip
 
 

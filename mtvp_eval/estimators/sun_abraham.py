@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from mtvp_eval.design.staggered import BasePeriod, Cell, Comparison, StaggeredDe
 from mtvp_eval.estimands.att import cell_effect
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.aggregation import cell_weights
-from mtvp_eval.estimators.engine import centred_influence, centred_scores, cohort_means
+from mtvp_eval.estimators.cohort_moments import CohortInfluence, CohortMoments
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey, passed_on
 from mtvp_eval.estimators.sample import Sample, read_sample
 from mtvp_eval.estimators.saturated import cell_reasons, saturated_cells
@@ -84,28 +83,28 @@ def _from_means(
     sample: Sample, outcome: str, cells: Sequence[Cell], weighting: Weighting, estimands: Sequence[Estimand]
 ) -> EffectEstimates:
     """Return the regression without gaps and covariates in closed form: it fits every cohort's mean path exactly."""
-    design, cohort = sample.design, sample.design.cohort_index
-    y = sample.y if design.usable.all() else sample.y[:, design.usable]
-    g, t = np.array(cells, dtype=np.int64).T
-    mine, now = np.searchsorted(design.cohorts, g), np.searchsorted(design.clock, t)
-    k, base = np.arange(len(cells)), design.base_places(cells, BasePeriod.UNIVERSAL)
-    effect = np.zeros((len(cells), len(design.cohorts), y.shape[1]))  # weights on cohort means
-    for where, sign in ((mine, 1.0), (np.full(len(cells), len(design.cohorts) - 1), -1.0)):
-        effect[k, where, now] = sign
-        effect[k, where, base] = -sign
-    means = cohort_means(y, sample.w, cohort)
+    design = sample.design
+    G, usable = len(design.cohorts), int(design.usable.sum())
+    moments = CohortMoments.of(sample.y[:, :usable], sample.w, design.cohort_index)
     weights = cell_weights(outcome, cells, {weighting}, estimands) if estimands else np.eye(len(cells))
-    influence = centred_influence(y, sample.w, cohort, means, np.tensordot(weights, effect, axes=1))
-    reasons = cell_reasons(sample, cells, centred_scores(y, sample.w, cohort, means))
+    g, t = np.array(cells, dtype=np.int64).T
+    a = np.zeros((len(weights), G, usable))  # weights on cohort means
+    a[:, np.searchsorted(design.cohorts, g), np.searchsorted(design.clock, t)] = weights
+    enrolled = np.arange(G - 1)
+    base = design.base_places([(j, j) for j in design.cohorts[:-1].tolist()], BasePeriod.UNIVERSAL)
+    a[:, enrolled, base] = -a[:, :-1].sum(axis=2)  # no cell is its own base
+    a[:, -1] = -a[:, :-1].sum(axis=1)
+    psi = CohortInfluence(moments, a, np.zeros((len(weights), G)))
+    reasons = cell_reasons(sample, cells, (score for _, _, score in moments.scores(64)))
     return EffectEstimates(
         tuple(EffectKey.of(e, outcome) for e in estimands or [cell_effect(cell, weighting) for cell in cells]),
-        weights @ np.einsum("kgt,gt->k", effect, means), design.unit_ids, influence, cohort, sample.cluster,
+        moments.estimates(a), design.unit_ids, psi, design.cohort_index, sample.cluster,
         sampling="conditional", correction="hc2" if sample.cluster is None else "cr1", method="Sun-Abraham",
         no_error=passed_on(reasons, weights != 0), notes=sample.notes(),
-        regression=(y.size, len(cells) + y.shape[1]),
+        regression=(moments.y.size, len(cells) + usable),
     )  # fmt: skip
 
 
 def against_last(design: StaggeredDesign) -> StaggeredDesign:
     """Return the design that compares with its control-only cohort: the never-enrolled, or the last to enroll."""
-    return replace(design, comparison=Comparison.NEVER_ENROLLED)
+    return design.against(Comparison.NEVER_ENROLLED)

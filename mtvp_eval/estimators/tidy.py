@@ -6,7 +6,7 @@ Source: none; a layout.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -52,17 +52,29 @@ def tidy_frame(found: Estimates, level: float) -> pd.DataFrame:
 
     df, error, keys, shown = found.df(), found.std_error(), found.index, found.ci_method
     half = _quantile(level, df) * error
+    outcome, estimand, weighting, population, cohort, period, unit, method, note = _texts(
+        [k.outcome for k in keys], [k.estimand for k in keys],
+        [str(k.weighting) for k in keys], [str(k.population) for k in keys],
+        [period_label(k.cohort) for k in keys], [period_label(k.period) for k in keys],
+        [k.unit_of_measure for k in keys],
+        [shown if reason is None else "none" for reason in found.no_error],
+        [reason or "" for reason in found.no_error],
+    )  # fmt: skip
     columns = {
-        "outcome": [k.outcome for k in keys], "estimand": [k.estimand for k in keys],
-        "weighting": [str(k.weighting) for k in keys], "population": [str(k.population) for k in keys],
-        "cohort": [period_label(k.cohort) for k in keys], "period": [period_label(k.period) for k in keys],
-        "event_time": pd.array([k.event_time for k in keys], dtype="Int64"),
-        "unit": [k.unit_of_measure for k in keys], "estimate": found.estimate, "std_error": error, "df": df,
-        "ci_low": found.estimate - half, "ci_high": found.estimate + half,
-        "ci_method": [shown if reason is None else "none" for reason in found.no_error],
-        "note": [reason or "" for reason in found.no_error],
+        "outcome": outcome, "estimand": estimand, "weighting": weighting, "population": population, "cohort": cohort,
+        "period": period, "event_time": pd.array([k.event_time for k in keys], dtype="Int64"), "unit": unit,
+        "estimate": found.estimate, "std_error": error, "df": df, "ci_low": found.estimate - half,
+        "ci_high": found.estimate + half, "ci_method": method, "note": note,
     }  # fmt: skip
     return pd.DataFrame(columns)
+
+
+def _texts(*columns: list[str]) -> list[Any]:
+    """Return columns as pandas holds texts, which looks for the type of all of them at once."""
+    import pandas as pd
+
+    whole, rows = pd.Series([text for column in columns for text in column]).array, len(columns[0])
+    return [whole[k * rows : (k + 1) * rows] for k in range(len(columns))]
 
 
 def _quantile(level: float, df: FloatArray) -> FloatArray:

@@ -11,7 +11,8 @@ from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.att import cell_effect
 from mtvp_eval.estimands.estimand import Estimand, Weighting
-from mtvp_eval.estimators.aggregation import cell_weights, share_influence
+from mtvp_eval.estimators.aggregation import cell_weights, share_gaps, share_influence
+from mtvp_eval.estimators.cohort_moments import CohortInfluence
 from mtvp_eval.estimators.results import EffectEstimates, EffectKey
 from mtvp_eval.estimators.sample import read_sample
 from mtvp_eval.estimators.untreated_path import cell_averages
@@ -78,12 +79,16 @@ def two_stage(
         raise EstimationError("No cell is identified: StaggeredDesign.estimability() shows why.")
     weights = cell_weights(outcome, wanted, {weighting}, estimands) if estimands else np.eye(len(wanted))
     found = cell_averages(sample, wanted, 1, weights)
-    influence = found.influence
+    psi = found.influence
     if estimands:
-        influence += share_influence(design, dict(zip(wanted, found.cells.tolist(), strict=True)), estimands)
+        effect = dict(zip(wanted, found.cells.tolist(), strict=True))
+        if isinstance(psi, CohortInfluence):
+            psi = psi.shifted(share_gaps(design, effect, estimands))
+        else:
+            psi += share_influence(design, effect, estimands)
     return EffectEstimates(
         tuple(EffectKey.of(e, outcome) for e in estimands or [cell_effect(cell, weighting) for cell in wanted]),
-        weights @ found.cells, design.unit_ids, influence, design.cohort_index, sample.cluster,
+        weights @ found.cells, design.unit_ids, psi, design.cohort_index, sample.cluster,
         correction="hc2" if sample.cluster is None else "cr1", method="Two-stage (Gardner)",
         no_error=found.no_error, notes=sample.notes(),
     )  # fmt: skip

@@ -10,17 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from mtvp_eval.arrays import FloatArray, IntArray
+from mtvp_eval.estimators.cohort_moments import CohortInfluence, CohortMoments
 from mtvp_eval.estimators.comparison_sets import ComparisonSet
-from mtvp_eval.estimators.engine import cohort_means
-
-_UNITS_AT_ONCE = 2**12
-"""Units worked on at once: their outcomes and influence values stay in the cache."""
 
 
 def unadjusted_effects(
     y: FloatArray, w: FloatArray, cohort: IntArray, sets: Sequence[ComparisonSet], weights: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    r"""Return the effects (K,) of all cells and the influence (n, J) of averages of them.
+) -> tuple[FloatArray, CohortInfluence]:
+    r"""Return the effects (K,) of all cells, and the influence of averages of them in closed form.
 
     .. math:: ATT_k = \Delta\bar Y_g - \Delta\bar Y_C, \qquad
               \psi_{ik} = n w_i \Big[\frac{1\{i \in g\}}{W_g}(\Delta Y_i - \Delta\bar Y_g)
@@ -44,12 +41,13 @@ def unadjusted_effects(
     >>> sets = comparison_sets(design, [(2, 2)], BasePeriod.VARYING)
     >>> y = np.array([[0.0, 3], [0, 5], [0, 1], [0, 2]])
     >>> effect, psi = unadjusted_effects(y, np.ones(4), design.cohort_index, sets, np.eye(1))
-    >>> effect.tolist(), psi.ravel().tolist()
+    >>> effect.tolist(), psi.values.ravel().tolist()
     ([2.5], [-2.0, 2.0, 1.0, -1.0])
     """
-    mean, mass = cohort_means(y, w, cohort), np.bincount(cohort, w)
+    moments = CohortMoments.of(y, w, cohort)
+    mean, mass = moments.means, moments.total
     (G, T), (J, K) = mean.shape, weights.shape
-    effect, form, level = np.zeros(K), np.zeros((G, T, J)), np.zeros((G, J))
+    effect, form, shift = np.zeros(K), np.zeros((G, T, J)), np.zeros((G, J))
     for each in sets:
         treated, *against = (cohort[rows[0]] for rows in (each.treated, *each.against))
         change, own = mean[:, each.period] - mean[:, each.base], weights[:, each.cells].T
@@ -58,19 +56,8 @@ def unadjusted_effects(
             average = share @ change[members]
             effect[each.cells] += sign * average
             # of a unit's distance to its cohort's mean, and that mean's distance to the mean compared
-            part = sign / mass[members].sum() * own
+            part = sign * share[:, None, None] * own
             np.add.at(form, (members[:, None], each.period), part)
             np.add.at(form, (members[:, None], each.base), -part)
-            level[members] += (change[members] - average) @ part
-    influence = np.empty((len(y), J))
-    for g in range(G):
-        unit = np.flatnonzero(cohort == g)
-        for first in range(0, len(unit), _UNITS_AT_ONCE):
-            rows = unit[first : first + _UNITS_AT_ONCE]
-            away = np.take(y, rows, axis=0)
-            away -= mean[g]
-            psi = away @ form[g]
-            psi += level[g]
-            psi *= len(y) * w[rows, None]
-            influence[rows] = psi
-    return effect, influence
+            shift[members] += np.einsum("gp,gpj->gj", change[members] - average, part)
+    return effect, CohortInfluence(moments, form.transpose(2, 0, 1), shift.T)

@@ -10,14 +10,15 @@ Source: Borusyak, Jaravel & Spiess (2024), theorem 2; Gardner (2022), eq. 8.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mtvp_eval.arrays import BoolArray, FloatArray
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray
 from mtvp_eval.design.staggered import Cell, Comparison
 from mtvp_eval.errors import EstimationError
+from mtvp_eval.estimators.cohort_moments import CohortInfluence, CohortMoments
 from mtvp_eval.estimators.partialled import partialled_fit
 from mtvp_eval.estimators.results import passed_on
 from mtvp_eval.estimators.sample import Sample
@@ -30,7 +31,7 @@ class CellAverages:
     """Hold effects of K cells; influence (n, J) and reasons for no standard error of J averages of them."""
 
     cells: FloatArray
-    influence: FloatArray
+    influence: FloatArray | CohortInfluence
     no_error: tuple[str | None, ...]
 
 
@@ -77,6 +78,8 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], power: int, weights: Fl
             "This method learns the untreated path from every untreated row, so it cannot compare with the "
             "never-enrolled only. Declare comparison: not_yet_enrolled, or use sun_abraham or callaway_santanna."
         )
+    if (at := _complete(sample, cells)) is not None:
+        return _from_means(sample, cells, at, power, weights)
     before = untreated_rows(sample)
     none = np.zeros((len(design.cohorts), len(design.clock), 0))
     path = partialled_fit(sample.y, before, sample.varying, sample.X, sample.w, design.cohort_index, none)
@@ -115,6 +118,74 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], power: int, weights: Fl
         influence -= path.slope_influence @ (weights @ moved).T
     reasons = cell_reasons(sample, cells, fit.scores())
     return CellAverages(effect, influence, passed_on(reasons, weights != 0))
+
+
+def _complete(sample: Sample, cells: Sequence[Cell]) -> tuple[IntArray, IntArray] | None:
+    """Return cohort and column (K,) of each cell where the cohorts' mean paths say everything; else None.
+
+    That takes outcomes without gaps in the periods in which somebody is untreated, no covariates, and different cells
+    in those periods.
+    """
+    design = sample.design
+    usable = int(design.usable.sum())
+    if sample.X.shape[1] > 1 or sample.varying.shape[2] or not sample.observed[:, :usable].all():
+        return None
+    cohort, period = np.array(cells, dtype=np.int64).reshape(-1, 2).T
+    mine, now = np.searchsorted(design.cohorts[:-1], cohort), np.searchsorted(design.clock[: usable - 1], period)
+    known = (design.cohorts[mine] == cohort) & (design.clock[now] == period)
+    if not known.all() or np.bincount(mine * usable + now).max() > 1:
+        return None
+    return mine, now
+
+
+def _from_means(
+    sample: Sample, cells: Sequence[Cell], at: tuple[IntArray, IntArray], power: int, weights: FloatArray
+) -> CellAverages:
+    r"""Return what ``cell_averages`` says where every unit of a cohort has the same untreated periods.
+
+    .. math:: L \lambda = b, \quad L = \mathrm{diag}(\textstyle\sum_g W_g U_g) - \sum_g W_g U_g U_g'/P_g, \qquad
+              a_{gt} = h_{gt} - H_g U_{gt}/P_g + W_g U_{gt}(z_t - U_g'z/P_g), \quad
+              L z = \textstyle\sum_g H_g U_g/P_g - h_g
+
+    with U the untreated periods of a cohort, P their number, W its weight, h the weights of an average on its cells and
+    H their sum. b sums W times the untreated means of each cohort less their mean. Somebody, the cohort that serves
+    only as comparison, is untreated throughout: L has full rank but for the level, which the first period fixes.
+    """
+    design, (mine, now) = sample.design, at
+    usable = int(design.usable.sum())
+    moments = CohortMoments.of(sample.y[:, :usable], sample.w, design.cohort_index)
+    untreated = (design.clock[:usable] < design.cohorts[:, None] - design.anticipation).astype(np.float64)
+    share = untreated / untreated.sum(axis=1, keepdims=True)
+    weighted = moments.total[:, None] * untreated
+    laplacian = np.diag(weighted.sum(axis=0)) - weighted.T @ share
+    own = (share * moments.means).sum(axis=1, keepdims=True)
+    h = np.zeros((len(weights), *untreated.shape))
+    h[:, mine, now] = weights
+    H = h.sum(axis=2)
+    right = np.vstack([(weighted * (moments.means - own)).sum(axis=0), H @ share - h.sum(axis=1)])
+    solved = np.zeros_like(right)
+    solved[:, 1:] = np.linalg.solve(laplacian[1:, 1:], right[:, 1:].T).T
+    z = solved[1:]
+    left = moments.means - solved[0]
+    left -= (share * left).sum(axis=1, keepdims=True)
+    a = weighted * (z[:, None, :] - (z @ share.T)[:, :, None])
+    shift = z @ (weighted * left).T
+    a += h
+    a -= H[:, :, None] * share
+    if power == 2:  # residuals are centred at means by squared weights
+        extra = moments.second[:, :usable, usable] / moments.second[:, usable, usable, None]
+        shift -= np.einsum("jgt,gt->jg", h, extra) - H * (share * extra).sum(axis=1)
+    reasons = cell_reasons(sample, cells, _untreated_scores(moments, untreated, left))
+    return CellAverages(left[mine, now], CohortInfluence(moments, a, shift), passed_on(reasons, weights != 0))
+
+
+def _untreated_scores(moments: CohortMoments, untreated: FloatArray, left: FloatArray) -> Iterator[FloatArray]:
+    """Yield weighted residuals (N, T) of a few units at a time, zero where enrolled; their means are ``left``."""
+    for g, unit, score in moments.scores(64):
+        score -= (score @ (untreated[g] / untreated[g].sum()))[:, None]
+        score += np.multiply.outer(moments.w[unit], left[g])
+        score *= untreated[g]
+        yield score
 
 
 def _shares(weight: FloatArray) -> FloatArray:

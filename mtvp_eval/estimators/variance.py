@@ -132,6 +132,15 @@ def satterthwaite_df(
     for s in np.unique(stratum_of):
         own = influence[stratum_of == s]
         part[s] = np.einsum("ik,ik->k", own, own)
+    return satterthwaite(part, count)
+
+
+def satterthwaite(part: FloatArray, count: IntArray) -> FloatArray:
+    """Return (K,) degrees of freedom from the ``part`` (S, K) of each stratum and its ``count`` (S, 1 or K) of units.
+
+    >>> satterthwaite(np.array([[1.0], [1.0]]), np.array([[2], [2]])).tolist()
+    [2.0]
+    """
     spread = np.where(count > 1, part**2 / np.maximum(count - 1, 1), part**2).sum(axis=0)
     total = part.sum(axis=0)
     return np.where(spread > 0, total**2 / np.where(spread > 0, spread, 1.0), np.nan)

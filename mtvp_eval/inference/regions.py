@@ -120,7 +120,7 @@ def pool_regions(
     ----------
     names : k regions, all different.
     estimate, std_error, df : (k,) each region's recentred effect, its error and degrees of freedom.
-    weight : (k,) fixed before outcomes, such as treated practices or patients.
+    weight : (k,) fixed before the draw, such as the practices in it.
     level : of the intervals.
 
     Raises

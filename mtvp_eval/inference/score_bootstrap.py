@@ -67,9 +67,10 @@ def score_bootstrap(
               \tilde s_c = \sum_g \frac{s_{cg}}{1-p_{cg}}, \qquad
               r_c(v) = \sum_g \frac{v_c\tilde s_{cg} - p_{cg}\sum_d v_d\tilde s_{dg}}{1-p_{cg}}
 
-    s_cg are the influence values of a cluster in a cohort about the cohort's mean, over n; p_cg is its share of the
-    cohort's units: its leverage. The errors are those of leaving one cluster out. The statistic does not depend on the
-    null, so the interval is symmetric: the level quantile of abs(t*) times the error.
+    s_cg are the influence values of a cluster in a cohort about the cohort's mean, over n, with the leverage of
+    covariates where there are any; p_cg is its share of the cohort's units: its leverage. The errors are those of
+    leaving one cluster out. The statistic does not depend on the null, so the interval is symmetric: the level
+    quantile of abs(t*) times the error.
 
     Parameters
     ----------
@@ -119,7 +120,8 @@ def _by_cohort(effects: EffectEstimates, code: IntArray, k: int) -> tuple[FloatA
     C, G = int(code.max()) + 1, int(effects.stratum.max()) + 1
     count, total = np.zeros((C, G)), np.zeros((C, G))
     np.add.at(count, (code, effects.stratum), member)
-    np.add.at(total, (code, effects.stratum), np.where(member, effects.influence[:, k], 0.0) / effects.n_units)
+    scores = effects.influence if effects.leveraged is None else effects.leveraged
+    np.add.at(total, (code, effects.stratum), np.where(member, scores[:, k], 0.0) / effects.n_units)
     size = np.maximum(count.sum(axis=0), 1)
     centred = total - count * (total.sum(axis=0) / size)
     share = count / size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,13 +23,20 @@ from mtvp_eval.estimators.heterogeneity import interaction
 from mtvp_eval.estimators.lottery import lottery
 from mtvp_eval.estimators.lottery_default import lottery_default
 from mtvp_eval.pipeline.draw import DrawEvidence
-from mtvp_eval.pipeline.lottery_headline import recentred
+from mtvp_eval.pipeline.pooling_contrasts import (
+    COHORTS,
+    CONTRASTED,
+    Contrasts,
+    cohort_rows,
+    contrast_rows,
+    region_contrasts,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = ("estimate", "std_error", "df", "ci_low", "ci_high", "note")
-POOLING = ("outcome", "estimate", "std_error", "df", "ci_low", "ci_high", "practices", "recentred", "note")
+POOLING = ("outcome", "estimate", "std_error", "df", "ci_low", "ci_high", "practices", "enrolled", "recentred", "note")
 HETEROGENEITY = ("outcome", "moderator", "estimate", "std_error", "df", "ci_low", "ci_high", "practices", "note")
 IN_USE_AFTER = 1
 """Quarters after the start by which an intervention must be in use to be counted: the same span for all winners."""
@@ -43,15 +51,24 @@ def brought(
     outcomes: Sequence[str],
     config: EvaluationConfig,
 ) -> Mapping[str, pd.DataFrame]:
-    """Return the frames ``pooling`` (`POOLING`) and ``heterogeneity`` (`HETEROGENEITY`).
+    """Return the frames ``pooling``, ``pooling_contrasts``, ``pooling_cohorts`` and ``heterogeneity``.
 
     Effects are per practice, by the draw alone, less what replays of it show without an effect: the bias of one region
-    hardly shows, that of forty together does. `practices` are those drawn in the cells compared, known before outcomes
-    and so the weight. Moderators are those the question declares, for the primary and secondary outcomes.
+    hardly shows, that of forty together does. `practices` are those in the blocks compared, enrolled or waiting: known
+    before the draw, and so the weight. How many win under a cap on patients goes with the size of their lists, and with
+    what goes with that. The contrasts are what the effect is made of, so that shares of the past can be common to many
+    regions; the cohorts tell how few practices a contrast might betray. Moderators are those the question declares, for
+    the primary and secondary outcomes.
     """
     import pandas as pd
 
-    effects = [_effect(panel, drawn, draw, name, config) for name in outcomes]
+    effects, contrasts, cohorts = [], [], []
+    for name in outcomes:
+        effect, parts = _effect(panel, drawn, draw, name, config)
+        effects.append(effect)
+        if parts is not None:
+            contrasts += contrast_rows(name, effect["enrolled"], drawn, parts)
+            cohorts += cohort_rows(name, panel, drawn, parts, int(linked.panel.clock[-1]))
     asked = [n for n in (config.outcomes.primary, *config.outcomes.secondary) if n in outcomes]
     chosen = declared(config.estimation.moderators)
     slopes = [
@@ -61,28 +78,32 @@ def brought(
     ]
     return {
         "pooling": pd.DataFrame(effects, columns=list(POOLING)),
+        "pooling_contrasts": pd.DataFrame(contrasts, columns=list(CONTRASTED)),
+        "pooling_cohorts": pd.DataFrame(cohorts, columns=list(COHORTS)),
         "heterogeneity": pd.DataFrame(slopes, columns=list(HETEROGENEITY)),
     }
 
 
 def _effect(
     panel: Panel, drawn: LotteryDesign, draw: DrawEvidence | None, name: str, config: EvaluationConfig
-) -> dict[str, Any]:
-    row: dict[str, Any] = {"outcome": name, "practices": 0, "recentred": False, "note": ""}
+) -> tuple[dict[str, Any], Contrasts | None]:
+    """Return the row of an outcome's effect, and what it is made of: None where the draw cannot be replayed."""
+    row: dict[str, Any] = {"outcome": name, "practices": 0, "enrolled": 0, "recentred": False, "note": ""}
     try:
         estimand = _estimand(panel, drawn, name)
-        found = lottery_default(panel, drawn, name, [estimand]).effects
-        effects = found if draw is None else recentred(panel, drawn, name, [estimand], draw, config.estimation.seed)
+        found = lottery_default(panel, drawn, name, [estimand])
+        parts = region_contrasts(panel, drawn, draw, name, estimand, config.estimation.seed)
     except MtvpError as error:
-        return row | {"note": str(error)}
+        return row | {"note": str(error)}, None
+    effects = found.effects
+    if parts is not None:
+        effects = replace(effects, estimate=np.array([parts.numbers.effect(found.beta[0])]))
     shown = effects.to_frame(config.estimation.level).iloc[0]
     row |= {key: shown[key] for key in _SHOWN}
-    cohorts = np.array(sorted({g for g, _ in estimand.cells}))
-    in_draw = np.logical_or.reduce([b.mask for b in drawn.drawn])
-    return row | {
-        "practices": int((in_draw & np.isin(drawn.drawn_entry, cohorts)).sum()),
-        "recentred": not np.array_equal(effects.estimate, found.estimate),
-    }
+    in_draw = np.logical_or.reduce([b.mask for b in drawn.drawn if b.places(estimand.cells)])
+    enrolled = in_draw & np.isin(drawn.drawn_entry, [g for g, _ in estimand.cells])
+    counts = {"practices": int(in_draw.sum()), "enrolled": int(enrolled.sum())}
+    return row | counts | {"recentred": parts is not None}, parts
 
 
 def _estimand(panel: Panel, drawn: LotteryDesign, name: str) -> Estimand:

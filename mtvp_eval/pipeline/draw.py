@@ -133,26 +133,28 @@ def draw_evidence(
     DesignError
         If the declaration cannot be carried out with these applications.
     """
-    if history.first_round is None:
+    recorded = recorded_draw(choices, programme, history, rounds)
+    if recorded is None:
         return None
-    first = history.first_round
-    rule = declared_rule(choices, programme, first, int(history.last_round[history.has_round].max()))
-    recorded = _recorded(history, programme, first, rule)
+    first, rule, region, orders, check = (
+        recorded.first_round, recorded.rule, recorded.region, recorded.orders, recorded.check,
+    )  # fmt: skip
     applications, member = recorded.units.applications, recorded.units.member
-    region = DrawnRegion(applications, rule, recorded.cohort, np.arange(applications.n))
-    orders = _orders(rounds, history, member, region)
-    check = check_record(applications, rule, recorded.cohort, orders)
     rng = np.random.default_rng(seed)
     chances = round_chances(region, rng, orders) if choices.reacted else entry_probabilities(applications, rule, rng)
     others = int((~history.has_applied & history.consent).sum()) if never_applied_compare else 0
     covariates = _covariates(history, practices)
     balance, no_balance = _balance(region, covariates, member, rng, choices.reacted)
-    broken, notes = _findings(history, recorded, region, check, chances)
+    notes = list(recorded.notes)
+    cohort = region.cohort
+    rare = (chances.probability[np.arange(len(cohort)), cohort] < 0.01) & (cohort != NOT_STARTED)
+    if rare.any():
+        notes.append(Finding(0, int(rare.sum()), "units whose chance of the round they started in was below 1 in 100"))
     if choices.reacted:
         notes.append(Finding(0, applications.n, "applications or withdrawals reacted to earlier draws, as declared"))
     return DrawEvidence(
         rule, region, history.practice_ids, member, first, check, _readings(rule, check),
-        (*check.broken, *broken), (*check.notes, *notes), chances, _sizes(region, rng, choices.reacted),
+        recorded.findings, tuple(notes), chances, _sizes(region, rng, choices.reacted),
         identification_table(region, chances, rule.capped_rounds, others),
         describe_applicants(np.stack(list(covariates.values()), axis=1), list(covariates), history.has_applied),
         balance, no_balance, None if orders is None else tuple(orders), choices.reacted,
@@ -160,21 +162,60 @@ def draw_evidence(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Recorded:
-    """Units of assignment with the round each was drawn in (n,); `apart` units whose members were drawn apart."""
+class RecordedDraw:
+    """The recorded draw as units of assignment, and what it contradicts; no outcome and no chance is in it.
 
+    `findings` are all contradictions: of the record with the rule, and of the rounds' table with itself; `notes` what
+    is merely to be known. `orders` are those recorded, None where they are not complete.
+    """
+
+    rule: DrawRule
     units: AssignmentUnits
-    cohort: IntArray
-    apart: int
+    region: DrawnRegion
+    first_round: int
+    orders: list[IntArray] | None
+    check: RecordCheck
+    findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...]
+
+    def sentences(self) -> list[str]:
+        """Say what the record shows in plain lines."""
+        more = (*self.findings[len(self.check.broken) :], *self.notes[len(self.check.notes) :])
+        return [*self.check.sentences(), *(finding.sentence() for finding in more)]
 
 
-def _recorded(history: History, programme: Programme, first: int, rule: DrawRule) -> _Recorded:
+def recorded_draw(choices: DrawChoices, programme: Programme, history: History, rounds: Extract) -> RecordedDraw | None:
+    """Lay the recorded rounds beside the declared rule; None where no round was recorded.
+
+    Raises
+    ------
+    DesignError
+        If the declaration cannot be carried out with these applications.
+    """
+    if history.first_round is None:
+        return None
+    first = history.first_round
+    rule = declared_rule(choices, programme, first, int(history.last_round[history.has_round].max()))
     last = rule.open_round or rule.capped_rounds
     units = assignment_units(history, rule, first, last, cap_base=programme.cap_base)
     drawn = np.where(history.was_drawn, history.drawn - first + 1, NEVER)
     earliest, latest = units.earliest(drawn), -units.earliest(-drawn)
     cohort = np.where(earliest > last, NOT_STARTED, earliest).astype(np.int64)
-    return _Recorded(units, cohort, int((earliest != latest).sum()))
+    applications = units.applications
+    region = DrawnRegion(applications, rule, cohort, np.arange(applications.n))
+    orders = _orders(rounds, history, units.member, region)
+    check = check_record(applications, rule, cohort, orders)
+    findings = _contradictions(history, units, rule, cohort, check, int((earliest != latest).sum()))
+    return RecordedDraw(
+        rule,
+        units,
+        region,
+        first,
+        orders,
+        check,
+        (*check.broken, *findings),
+        (*check.notes, *_limits(units, rule, cohort)),
+    )
 
 
 def _orders(rounds: Extract, history: History, member: IntArray, region: DrawnRegion) -> list[IntArray] | None:
@@ -259,27 +300,30 @@ def _sizes(region: DrawnRegion, rng: np.random.Generator, reacted: bool) -> tupl
     return (rows[0], *rest)
 
 
-def _findings(
-    history: History, recorded: _Recorded, region: DrawnRegion, check: RecordCheck,
-    chances: EntryProbabilities | RoundChances,
-) -> tuple[list[Finding], list[Finding]]:  # fmt: skip
-    """Return what the rounds' table contradicts beside the rule, and what limits the comparisons."""
-    broken, notes = [], []
-    rule, cohort = region.rule, region.cohort
-    assert rule is not None
-    if not check.declared_holds:
-        broken.append(Finding(0, region.applications.n, "the declared reading could not have produced this record"))
-    member, late = recorded.units.member, recorded.units.late
-    if recorded.apart:
-        broken.append(Finding(0, recorded.apart, "members of one unit of assignment were drawn in different rounds"))
+def _contradictions(
+    history: History, units: AssignmentUnits, rule: DrawRule, cohort: IntArray, check: RecordCheck, apart: int
+) -> list[Finding]:
+    """Return what the rounds' table contradicts beside the rule; members of `apart` units were drawn apart."""
+    broken = []
+    if check.contradiction is not None:
+        what = "the declared reading could not have produced this record"
+        broken.append(Finding(check.contradiction.round, units.applications.n, what))
+    if apart:
+        broken.append(Finding(0, apart, "members of one unit of assignment were drawn in different rounds"))
     for number in range(1, rule.capped_rounds + 1):
-        free = _of_units(member, history.no_lottery) & (cohort == number)
+        free = _of_units(units.member, history.no_lottery) & (cohort == number)
         decided = bool(check.facts.lottery[0, number - 1])
         if decided and free.any():
             broken.append(Finding(number, int(free.sum()), "recorded as needing no lottery, yet the cap was exceeded"))
         if not decided and (without := int(((cohort == number) & ~free).sum())):
             broken.append(Finding(number, without, "recorded as drawn, yet all who waited fitted under the cap"))
-    applied, block = region.applications.applied_round, region.applications.block
+    return broken
+
+
+def _limits(units: AssignmentUnits, rule: DrawRule, cohort: IntArray) -> list[Finding]:
+    """Return what limits the comparisons that the record allows, whatever the chances."""
+    notes = []
+    applied, block = units.applications.applied_round, units.applications.block
     for b in np.unique(block):
         mine = block == b
         number = int(applied[mine][0])
@@ -288,12 +332,9 @@ def _findings(
             notes.append(Finding(number, int(mine.sum()), "a block of one cohort: the draw compares nobody in it"))
         elif ones := sum(count == 1 for count in seen):
             notes.append(Finding(number, ones, "cohorts of one unit in a block: their spread cannot be seen"))
-    rare = (chances.probability[np.arange(len(cohort)), cohort] < 0.01) & (cohort != NOT_STARTED)
-    if rare.any():
-        notes.append(Finding(0, int(rare.sum()), "units whose chance of the round they started in was below 1 in 100"))
-    if late:
-        notes.append(Finding(0, late, "applied after the last round: no part of this draw"))
-    return broken, notes
+    if units.late:
+        notes.append(Finding(0, units.late, "applied after the last round: no part of this draw"))
+    return notes
 
 
 def _of_units(member: IntArray, flag: BoolArray) -> BoolArray:

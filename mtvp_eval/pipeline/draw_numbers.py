@@ -37,13 +37,12 @@ def exposure(draw: DrawEvidence, clock: IntArray) -> FloatArray:
     return (clock[None] >= entry[:, None]).astype(np.float64)
 
 
-def compared(
-    y: FloatArray, clock: IntArray, draw: DrawEvidence, cells: Sequence[Cell], shares: FloatArray,
-    log_size: FloatArray | None = None,
-) -> FloatArray:  # fmt: skip
-    """Return what each cell compares (C, n): the later quarter less the shares (3,) of what preceded it.
+def contrasted(
+    y: FloatArray, clock: IntArray, draw: DrawEvidence, cells: Sequence[Cell], log_size: FloatArray | None = None
+) -> FloatArray:
+    """Return (4, C, n) the later quarter of each cell, and the three numbers that a share of is taken off.
 
-    `y` (n, T); without `log_size` (n,) none is taken off, as for an exposure.
+    `y` (n, T); without `log_size` (n,) the last of the three is zero, as for an exposure.
 
     Raises
     ------
@@ -55,12 +54,25 @@ def compared(
     base = np.array([g for g, _ in cells]) - int(clock[0]) - 1
     if start < 1 or base.min() < 0 or period.max() >= len(clock):
         raise EstimationError("The panel does not reach from the quarter before the first round to the last compared.")
-    v = y[:, period] - shares[0] * y[:, base]
-    if shares[1]:
-        v = v - shares[1] * y[:, max(start - BEFORE, 0) : start].mean(axis=1, keepdims=True)
-    if shares[2] and log_size is not None:
-        v = v - shares[2] * log_size[:, None]
-    return np.asarray(v.T)
+    before = y[:, max(start - BEFORE, 0) : start].mean(axis=1)
+    size = np.zeros(len(y)) if log_size is None else log_size
+    same = np.ones((len(cells), 1))
+    return np.stack([y[:, period].T, y[:, base].T, same * before, same * size])
+
+
+def compared(
+    y: FloatArray, clock: IntArray, draw: DrawEvidence, cells: Sequence[Cell], shares: FloatArray,
+    log_size: FloatArray | None = None,
+) -> FloatArray:  # fmt: skip
+    """Return what each cell compares (C, n): the later quarter less the shares (3,) of what preceded it.
+
+    `y` and `log_size` as in `contrasted`, which also says what is raised. What no share is taken of may be missing.
+    """
+    v, *preceding = contrasted(y, clock, draw, cells, log_size)
+    for share, x in zip(shares, preceding, strict=True):
+        if share:
+            v = v - share * x
+    return np.asarray(v)
 
 
 def fixed_shares(panel: Panel, drawn: LotteryDesign, name: str) -> FloatArray:

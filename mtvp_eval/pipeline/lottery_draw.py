@@ -11,7 +11,7 @@ import numpy as np
 
 from mtvp_eval.clock import quarter, quarter_label
 from mtvp_eval.design.application_list import ApplicationList, read_applications
-from mtvp_eval.design.protocol import Protocol, replay_protocol, run_draw
+from mtvp_eval.design.protocol import Protocol, replay_protocol, rounds_through, run_draw
 from mtvp_eval.design.record import check_record
 from mtvp_eval.design.rules import Cap, DrawRule, FinalRound, Misfit, Oversize, Rollover
 from mtvp_eval.errors import CommandError, DesignError
@@ -116,25 +116,48 @@ def hold(settings_path: Path, protocol_path: Path) -> list[str]:
     return [*lines, f"Protocol: {protocol_path.name}"]
 
 
-def replay(path: Path) -> tuple[list[str], bool]:
+def replay(path: Path, application_list: Path | None = None) -> tuple[list[str], bool]:
     """Check a draw that was held: a protocol (JSON) from its seed, or a record (settings with `started_quarter`).
 
-    Returns what to print, and whether everything holds. Raises ``CommandError`` if the record has no `started_quarter`.
+    Parameters: `application_list` the list a protocol was drawn from, to be compared with the hash recorded there. A
+    record with `through` in its settings is checked up to that round, others in all rounds.
+
+    Returns what to print, and whether everything holds.
+
+    Raises
+    ------
+    CommandError
+        If the record has no `started_quarter`, or a list is given beside a record, whose settings name it.
+    DesignError
+        If starts lie outside the rounds.
     """
     if path.suffix.lower() == ".json":
-        protocol = Protocol.read(path)
-        result = replay_protocol(protocol)
-        lines = [f"{drawn.quarter}: {len(drawn.started)} of {len(drawn.order)}." for drawn in protocol.rounds]
-        lines += [*result.differences] or ["The seed gives this draw again, bit for bit."]
-        good = not result.differences and result.check.declared_holds and not result.check.broken
-        return [*lines, *result.check.sentences()], good
+        return _replay_protocol(Protocol.read(path), application_list)
+    if application_list is not None:
+        raise CommandError("--list goes with a protocol (.json); the settings of a record name their list themselves.")
     settings = DrawSettings.read(path)
-    if settings.listed.started_round is None:
+    listed, rule = settings.listed, settings.rule
+    if listed.started_round is None:
         raise CommandError("The record has no column started_quarter: the quarter in which a practice won its place.")
-    cohort = np.array(settings.listed.started_round, dtype=np.int64)
-    last = settings.rule.open_round or settings.rule.capped_rounds
-    if outside := int(((cohort < 0) | (cohort > last)).sum()):
-        first, end = (quarter_label(settings.listed.first_round + k) for k in (0, last - 1))
+    started = np.array(listed.started_round)
+    if settings.through is not None:
+        listed, rule = rounds_through(listed, rule, settings.through)
+    last = rule.open_round or rule.capped_rounds
+    if outside := int(((started < 0) | (started > last)).sum()):
+        first, end = (quarter_label(listed.first_round + k) for k in (0, last - 1))
         raise DesignError(f"Starts outside the rounds {first} to {end}: {outside} rows.")
-    check = check_record(settings.listed.applications, settings.rule, cohort)
+    check = check_record(listed.applications, rule, np.array(listed.started_round))
     return check.sentences(), check.declared_holds and not check.broken
+
+
+def _replay_protocol(protocol: Protocol, application_list: Path | None) -> tuple[list[str], bool]:
+    listed = None
+    if application_list is not None:
+        listed = read_applications(application_list, quarter(protocol.first_round), protocol.regional_total)
+    result = replay_protocol(protocol, listed)
+    lines = [f"{drawn.quarter}: {len(drawn.started)} of {len(drawn.order)}." for drawn in protocol.rounds]
+    lines += [*result.differences] or ["The seed gives this draw again, bit for bit."]
+    if listed is not None and listed.sha256 == protocol.input_sha256:
+        lines.append(f"The application list is the one drawn from, {listed.sha256[:12]}….")
+    good = not result.differences and result.check.declared_holds and not result.check.broken
+    return [*lines, *result.check.sentences()], good

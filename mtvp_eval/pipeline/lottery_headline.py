@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mtvp_eval.arrays import FloatArray, ObjectArray
 from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.errors import MtvpError
@@ -15,8 +16,9 @@ from mtvp_eval.estimators.lottery_default import lottery_default
 from mtvp_eval.estimators.results import EffectEstimates
 from mtvp_eval.inference.contrasts import drawn_plan
 from mtvp_eval.inference.recentring import replayed_estimator
+from mtvp_eval.inference.replay import replay_statistics
 from mtvp_eval.pipeline.draw import DrawEvidence
-from mtvp_eval.pipeline.draw_numbers import by_unit, compared, exposure
+from mtvp_eval.pipeline.draw_numbers import by_unit, compared, contrasted, exposure
 
 REPLAYS = 499
 """Replays behind a bias: its Monte Carlo error is a 22nd of a standard error."""
@@ -62,3 +64,30 @@ def recentred(
     if apart:
         notes.append(f"Replayed and Neyman standard errors differ by more than a tenth for {apart} effects on {name}.")
     return replace(effects, estimate=estimate, notes=tuple(notes), method=f"{effects.method}, recentred by replay")
+
+
+def replayed_contrasts(
+    panel: Panel, name: str, estimand: Estimand, unit_ids: ObjectArray, draw: DrawEvidence, seed: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return (4,) and (4,): the means over replays of the contrasts of an outcome, and of entering as was observed.
+
+    The replays are those that `recentred` makes with this seed; any effect and any shares then give its bias.
+
+    Parameters: `estimand` of quarters at or after entry, every practice counting once; `unit_ids` those analysed.
+
+    Raises
+    ------
+    EstimationError, NotIdentifiedError
+        If the panel does not hold a quarter compared, or hardly any replay can estimate what the observed draw did.
+    """
+    own = panel.restrict(np.isin(panel.unit_ids.astype(str), unit_ids.astype(str)), "draw", "compared")
+    log_size = np.log(draw.region.applications.list_size)
+    outcome = contrasted(by_unit(own, name, draw), own.clock, draw, estimand.cells, log_size)
+    entered = contrasted(exposure(draw, own.clock), own.clock, draw, estimand.cells)
+    seen = np.isfinite(outcome).all(axis=(0, 1))
+    numbers = np.where(seen, np.concatenate([outcome, entered]), np.nan)  # one set of units, so one set of replays
+    plan = drawn_plan(estimand, draw.first_round, draw.region.cohort)
+    again = np.random.default_rng(np.random.default_rng(seed).integers(2**63, size=1))  # as `replayed_estimator` seeds
+    found = replay_statistics([draw.region], numbers, plan, again, REPLAYS, np.float64)
+    of_outcome, of_entry = found.replayed[:, :, 0].mean(axis=0).reshape(2, -1)
+    return of_outcome, of_entry

@@ -11,7 +11,6 @@ import numpy as np
 
 from mtvp_eval.config import EvaluationConfig
 from mtvp_eval.costbenefit.discounting import read_discount_profiles
-from mtvp_eval.costbenefit.effects import refuse_unseparable_fee
 from mtvp_eval.costbenefit.ledger import LedgerLine, Quantity, ShareOfPayerPrice, StatedPrice
 from mtvp_eval.costbenefit.ledger_reader import load_ledger
 from mtvp_eval.costbenefit.net_benefit import NetBenefit
@@ -22,13 +21,15 @@ from mtvp_eval.costbenefit.spread import read_spread
 from mtvp_eval.data.extracts import Extract
 from mtvp_eval.data.link import Linked
 from mtvp_eval.design.staggered import StaggeredDesign
-from mtvp_eval.errors import CommandError, LedgerError
+from mtvp_eval.errors import CommandError
 from mtvp_eval.pipeline.cost_totals import patient_years, priced
 from mtvp_eval.pipeline.effects import Effects
 from mtvp_eval.pipeline.insured import Counted
 from mtvp_eval.pipeline.money_beside import Beside, beside
 from mtvp_eval.pipeline.pricing import Pricing
 from mtvp_eval.project import resource
+from mtvp_eval.report.inputs import NoMoney
+from mtvp_eval.report.labels import text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +40,7 @@ class Money:
     """
 
     net_benefit: NetBenefit | None
-    refused: str
+    refused: NoMoney | None
     not_supplied: tuple[str, ...] = ()
     beside: Beside | None = None
 
@@ -63,17 +64,14 @@ def price_effects(
         If the ledger, the price tables and the inputs of the question do not fit together.
     """
     if config.money is None:
-        return Money(None, "evaluation.yaml has no section cost_benefit.")
+        return Money(None, NoMoney("no_section"))
     if effects.money is None or linked.costs is None:
-        return Money(None, "The extracts hold no cost of which an effect could be estimated.")
+        return Money(None, NoMoney("no_cost"))
     unknown = {k.outcome: why for k, why in zip(effects.money.index, effects.money.no_error, strict=True) if why}
     if unknown:
-        said = "; ".join(f"{name} ({why})" for name, why in unknown.items())
-        return Money(None, f"Euros without an interval are not shown: there is no standard error of {said}.")
-    try:
-        refuse_unseparable_fee(linked.costs.fee_separable, "costs")
-    except LedgerError as error:
-        return Money(None, str(error))
+        return Money(None, NoMoney("no_error", tuple(unknown.items())))
+    if not linked.costs.fee_separable:
+        return Money(None, NoMoney("fee"))
     design = whose.drawn.staggered
     years = patient_years(design, effects.money_cells)
     found = priced(effects.money, effects.money_cells, design, whose.claims_of)
@@ -86,7 +84,7 @@ def price_effects(
     folder = resource("data_dictionary") / "prices"
     pricing = Pricing(config.money, ledger, read_price_table(folder), read_discount_profiles(folder))
     result = pricing.net_benefit(found, years)
-    return Money(result, "", missing, beside(config, pricing, result, whose, spread))
+    return Money(result, None, missing, beside(config, pricing, result, whose, spread))
 
 
 def prices_known_on(money: Money, when: date) -> Any:
@@ -101,7 +99,12 @@ def prices_known_on(money: Money, when: date) -> Any:
     """
     result = money.net_benefit
     if result is None:
-        raise CommandError(f"There is no net benefit to price again: {money.refused}")
+        assert money.refused is not None
+        lacking = "; ".join(f"{name} ({why})" for name, why in money.refused.without_error)
+        raise CommandError(
+            "There is no net benefit to price again: "
+            + text(f"sentence.no_money.{money.refused.why}", "en", lacking=lacking)
+        )
     table = read_price_table(resource("data_dictionary") / "prices")
     return revision_table(result.ledger, result.effects, table, result.scenario, when, date.max)
 

@@ -11,8 +11,10 @@ import numpy as np
 from mtvp_eval.config import config_path
 from mtvp_eval.dictionary.load import load_dictionary
 from mtvp_eval.errors import CommandError
+from mtvp_eval.estimators.lottery_default import CONTRASTS
 from mtvp_eval.inference.regions import PooledRegions, pool_regions
 from mtvp_eval.pipeline.pool_reading import NO_REGIONS, POOLED, Brought, read_regions
+from mtvp_eval.pipeline.pool_shares import Shares, with_common_shares
 from mtvp_eval.pipeline.publish import write_run_record
 from mtvp_eval.progress import step
 from mtvp_eval.project import project_root, resource
@@ -94,8 +96,9 @@ def split(regions: str) -> tuple[str, ...]:
 def pooled_inputs(names: Sequence[str] | str) -> PooledInputs:
     """Return what the page on many regions shows, from the results each region published.
 
-    Effects are the regions' own by the draw, recentred; weights are the practices drawn. Outcomes that one region only
-    brings are listed and not pooled.
+    Effects are those by the draw, recentred, adjusted by shares common to the regions that publish what these take, see
+    `with_common_shares`; weights are the practices in the draw. Outcomes that one region only brings are listed and not
+    pooled.
 
     Raises
     ------
@@ -107,13 +110,17 @@ def pooled_inputs(names: Sequence[str] | str) -> PooledInputs:
     known = load_dictionary(resource("data_dictionary")).outcomes
     outcomes = [name for name in known if any(name in r.effects for r in regions)]
     first, level = regions[0].config, regions[0].config.estimation.level
-    means, own, slopes, lacking = [], [], [], []
+    means, own, slopes, lacking, shares = [], [], [], [], []
     for name in outcomes:
         given = {r.name: r.effects[name] for r in regions if name in r.effects}
         lacking += [(r.name, name) for r in regions if name not in r.effects]
-        pooled = _pooled(given, level) if len(given) > 1 else None
-        if pooled is not None:
+        pooled = None
+        if len(given) > 1:
+            contrasts = {r.name: r.contrasts[name] for r in regions if name in r.contrasts}
+            given, taken = with_common_shares(given, contrasts, level)
+            pooled = _pooled(given, level)
             means.append({"outcome": name, **_means(pooled)})
+            shares.append({"outcome": name, **_shares(taken)})
         own += _rows(name, given, pooled)
         for moderator in first.estimation.moderators:
             parts = {r.name: r.slopes[name, moderator] for r in regions if (name, moderator) in r.slopes}
@@ -135,6 +142,7 @@ def pooled_inputs(names: Sequence[str] | str) -> PooledInputs:
         frames={
             "pooled": _frame("pooled", means),
             "regions": _frame("regions", own),
+            "shares": _frame("shares", shares),
             "slopes": _frame("slopes", slopes),
             "not_brought": _frame("not_brought", [{"region": r, "outcome": o} for r, o in sorted(lacking)]),
         },
@@ -164,12 +172,18 @@ def _means(pooled: PooledRegions) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _shares(taken: Shares) -> dict[str, Any]:
+    common = np.full(len(CONTRASTS) - 1, np.nan) if taken.common is None else taken.common
+    said = {"kind": taken.kind, "apart": ", ".join(taken.apart), "practices": taken.practices}
+    return said | dict(zip(CONTRASTS[1:], common.tolist(), strict=True))
+
+
 def _rows(name: str, given: Mapping[str, Brought], pooled: PooledRegions | None) -> list[dict[str, Any]]:
     """Return one row a region, by name."""
     rows = []
     for region, b in sorted(given.items()):
         row = {"outcome": name, "region": region, "practices": b.practices, "own": b.estimate}
-        row |= {"own_low": b.low, "own_high": b.high}
+        row |= {"own_low": b.low, "own_high": b.high, "recentred": b.recentred}
         if pooled is not None:
             at = pooled.names.index(region)
             row |= {"shrunken": pooled.random.shrunken[at], "low": pooled.low[at], "high": pooled.high[at]}

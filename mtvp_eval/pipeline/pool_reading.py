@@ -9,19 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mtvp_eval.config import EvaluationConfig, config_path
 from mtvp_eval.errors import CommandError, DataError, MtvpError
+from mtvp_eval.estimators.lottery_default import CONTRASTS
+from mtvp_eval.inference.shared_shares import RegionContrasts
 from mtvp_eval.report.results import RESULTS
 
 POOLED = "pooled"
 """Folder under reports/ of what regions say together."""
+_WRITTEN = 1e-6
+"""Above the rounding of a correlation whose covariances are written in ten digits."""
 NO_REGIONS = (POOLED, "open_data")
 """Folders under reports/ that hold results and are no region."""
 
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """One effect (or slope) a region brings; `df` is infinite where the normal was used, `practices` the weight."""
+    """One effect (or slope) a region brings; `df` is infinite where the normal was used, `practices` the weight.
+
+    `recentred` is False where the region could not replay its draw; earlier versions did not say.
+    """
 
     estimate: float
     std_error: float
@@ -30,17 +39,23 @@ class Brought:
     high: float
     practices: float
     unit: str
+    recentred: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class RegionResults:
-    """What one region published: its question, effects by outcome, slopes by outcome and moderator."""
+    """What one region published: its question, effects by outcome, slopes by outcome and moderator.
+
+    `contrasts` are what effects are made of, by outcome: not there where they are withheld, where the region's draw
+    could not be replayed, and in the results of earlier versions.
+    """
 
     name: str
     config: EvaluationConfig
     simulated: bool
     effects: Mapping[str, Brought]
     slopes: Mapping[tuple[str, str], Brought]
+    contrasts: Mapping[str, RegionContrasts]
 
 
 def read_regions(root: Path, names: Sequence[str]) -> tuple[RegionResults, ...]:
@@ -112,12 +127,12 @@ def _region(name: str, config: EvaluationConfig, content: Mapping[str, Any]) -> 
     for entry in content["numbers"]:
         table, _, rest = str(entry.get("id", "")).partition("/")
         row, _, column = rest.rpartition("/")
-        if table in ("pooling", "heterogeneity"):
+        if table in ("pooling", "heterogeneity", "pooling_contrasts"):
             rows.setdefault(f"{table}/{row}", {})[column] = entry
     effects, slopes = {}, {}
     for key, numbers in rows.items():
         table, _, row = key.partition("/")
-        if "estimate" not in numbers or "std_error" not in numbers:
+        if table == "pooling_contrasts" or "estimate" not in numbers or "std_error" not in numbers:
             continue
         outcome, _, moderator = row.partition(".")
         if table == "pooling":
@@ -129,20 +144,43 @@ def _region(name: str, config: EvaluationConfig, content: Mapping[str, Any]) -> 
             f"reports/{name}/{RESULTS} holds no effect to pool: made by an earlier version (`mtvp evaluate {name}` "
             "again), or every effect is withheld or not identified by the draw."
         )
-    return RegionResults(name, config, bool(content.get("simulated")), effects, slopes)
+    contrasts = {outcome: _contrasts(outcome, rows) for outcome in effects if _contrast_key(outcome) in rows}
+    return RegionResults(name, config, bool(content.get("simulated")), effects, slopes, contrasts)
+
+
+def _contrast_key(outcome: str, contrast: str = CONTRASTS[0]) -> str:
+    return f"pooling_contrasts/{outcome}.{contrast}"
+
+
+def _contrasts(outcome: str, rows: Mapping[str, Mapping[str, Any]]) -> RegionContrasts:
+    columns = ("estimate", *(f"covariance_{name}" for name in CONTRASTS), "replayed_outcome", "replayed_exposure")
+    keys = [_contrast_key(outcome, name) for name in CONTRASTS]
+    numbers = np.array([[_value(key, rows.get(key, {}), column) for column in columns] for key in keys])
+    estimate, covariance, of_outcome, of_exposure = numbers[:, 0], numbers[:, 1:-2], numbers[:, -2], numbers[:, -1]
+    spread = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    scale = np.where(spread > 0, spread, 1.0)
+    correlation = covariance / np.outer(scale, scale)
+    whole = (
+        np.isfinite(numbers).all() and spread[0] > 0 and np.allclose(correlation, correlation.T, rtol=0, atol=_WRITTEN)
+    )
+    if not whole or np.linalg.eigvalsh(correlation).min() < -_WRITTEN:
+        raise DataError(f"pooling_contrasts/{outcome} holds no finite numbers with a covariance; evaluate again.")
+    return RegionContrasts(estimate, covariance, of_outcome, of_exposure)
+
+
+def _value(key: str, numbers: Mapping[str, Any], column: str, otherwise: float = math.nan) -> float:
+    given = numbers[column]["value"] if column in numbers else otherwise
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or math.isnan(given):
+        raise DataError(f"{key}/{column} is no number; evaluate again.")
+    return float(given)
 
 
 def _brought(key: str, numbers: Mapping[str, Any]) -> Brought:
-    def value(column: str, otherwise: float) -> float:
-        given = numbers[column]["value"] if column in numbers else otherwise
-        if isinstance(given, bool) or not isinstance(given, (int, float)) or math.isnan(given):
-            raise DataError(f"{key}/{column} is no number; evaluate again.")
-        return float(given)
-
     low, high = numbers["estimate"].get("interval") or (math.nan, math.nan)
     made = Brought(
-        value("estimate", math.nan), value("std_error", math.nan), value("df", math.inf), float(low), float(high),
-        value("practices", 1.0), str(numbers["estimate"].get("unit", "")),
+        _value(key, numbers, "estimate"), _value(key, numbers, "std_error"), _value(key, numbers, "df", math.inf),
+        float(low), float(high), _value(key, numbers, "practices", 1.0), str(numbers["estimate"].get("unit", "")),
+        _value(key, numbers, "recentred", 1.0) > 0,
     )  # fmt: skip
     if not (math.isfinite(made.estimate) and 0 < made.std_error < math.inf and made.df > 0 and made.practices > 0):
         raise DataError(f"{key} has no finite estimate with a positive error, degrees of freedom and weight.")

@@ -40,7 +40,9 @@ def init(region: str) -> tuple[Path, ...]:
 def check(region: str, data: Path | None) -> Iterator[str]:
     """Say how each file was read; then stop at violations with all of them, or say what is unusual.
 
-    Works without a question: the reading choices are then the files' own.
+    Works without a question: the reading choices are then the files' own. With one, the recorded draw is laid beside
+    the declared rule; what contradicts it is said and no reason to stop, since an evaluation goes on with the readings
+    that the record allows.
 
     Raises
     ------
@@ -48,25 +50,37 @@ def check(region: str, data: Path | None) -> Iterator[str]:
         If the extracts break rules; all are listed.
     CommandError
         If there are no extracts, or the question has problems.
+    DesignError
+        If the declared draw cannot be carried out with these applications.
     """
-    from mtvp_eval.data.validate import check as check_extracts
+    from mtvp_eval.data.extracts import read_extracts
+    from mtvp_eval.data.history import history
+    from mtvp_eval.data.validate import validate
+    from mtvp_eval.pipeline.draw import recorded_draw
 
     question = config_path(project_root(), region)
     folder = data_folder(region, data)
     dictionary = load_dictionary(resource("data_dictionary"))
-    reading, programme = ReadingSettings(), ""
+    reading, programme, config = ReadingSettings(), "", None
     if question.is_file():
         config = EvaluationConfig.read(question)
         refuse_unknown_outcomes(config, dictionary)
         reading, programme = config.reading, config.programme
     chosen = load_programme(resource("data_dictionary"), programme or _only_programme())
-    validation = check_extracts(folder, dictionary, chosen, reading)
+    extracts = read_extracts(folder, dictionary, reading)
+    validation = validate(extracts, dictionary, chosen)
     for report in validation.reports:
         yield report.sentence()
     validation.stop_if_broken()
     for finding in validation.findings:
         yield f"note: {finding.sentence()}"
     yield f"{region}: no rule of the data dictionary is broken."
+    if config is None:
+        yield "The draw is checked once evaluation.yaml declares its rule."
+        return
+    drawn = recorded_draw(config.draw, chosen, history(extracts), extracts.tables["lottery_rounds"])
+    for line in ["No round of a draw is recorded."] if drawn is None else drawn.sentences():
+        yield f"draw: {line}"
 
 
 def _only_programme() -> str:

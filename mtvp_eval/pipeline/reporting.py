@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtvp_eval.clock import NEVER, quarter_label
+from mtvp_eval.clock import NEVER, cohort_label, quarter_label
 from mtvp_eval.config import EvaluationConfig, config_path
 from mtvp_eval.costbenefit.checklist import fill_checklist
 from mtvp_eval.data.panel import Panel
@@ -112,7 +112,7 @@ def report_inputs(evaluation: Evaluation) -> ReportInputs:
         participation=evaluation.participation,
         pooling=evaluation.pooling,
         money=money,
-        money_refused=evaluation.money.refused,
+        no_money=evaluation.money.refused,
         headline_method=config.estimation.estimator,
         headline_covariates=headline(config.estimation, Weighting.PRACTICE, evaluation.drawn).choices.covariates,
         level=config.estimation.level,
@@ -128,10 +128,6 @@ def _frame(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> pd.DataFram
     import pandas as pd
 
     return pd.DataFrame(rows, columns=list(columns))
-
-
-def _cohort_label(entry: int, last: int) -> str:
-    return "never" if entry == NEVER or entry > last else quarter_label(entry)
 
 
 def _outcomes(evaluation: Evaluation) -> tuple[OutcomeInfo, ...]:
@@ -165,7 +161,7 @@ def _missing(evaluation: Evaluation) -> pd.DataFrame:
     for cohort in np.unique(np.where(entry > last, NEVER, entry)).tolist():
         members = (entry > last) if cohort == NEVER else (entry == cohort)
         for name, values in panel.outcomes.items():
-            gaps, label, units = np.isnan(values[members]), _cohort_label(cohort, last), int(members.sum())
+            gaps, label, units = np.isnan(values[members]), cohort_label(cohort, last), int(members.sum())
             if cohort == NEVER:  # no event time: one share over all quarters
                 rows.append((name, label, None, units, float(gaps.mean())))
                 continue
@@ -197,7 +193,7 @@ def _entry(panel: Panel) -> np.ndarray[Any, np.dtype[np.int64]]:
 def _cohorts(evaluation: Evaluation) -> pd.DataFrame:
     panel = evaluation.everybody
     entry, last = _entry(panel), int(panel.clock[-1])
-    labels = np.array([_cohort_label(int(g), last) for g in entry], dtype=object)
+    labels = np.array([cohort_label(int(g), last) for g in entry], dtype=object)
     rows = [
         (label, int((labels == label).sum()), float(panel.weight[labels == label].sum()))
         for label in sorted(set(labels))
@@ -213,7 +209,7 @@ def _estimability(evaluation: Evaluation) -> pd.DataFrame:
     frame = _frame(columns, described_cells(evaluation.everybody, evaluation.drawn, evaluation.config.estimation))
     last = int(evaluation.everybody.clock[-1])
     return frame.assign(
-        cohort=[_cohort_label(int(g), last) for g in frame["cohort"]],
+        cohort=[cohort_label(int(g), last) for g in frame["cohort"]],
         period=[quarter_label(int(t)) for t in frame["period"]],
     )
 
@@ -231,7 +227,7 @@ def _trends(evaluation: Evaluation) -> pd.DataFrame:
             count = seen.sum(axis=0)
             total = np.where(seen, values, 0.0).sum(axis=0)
             for t, n, s in zip(panel.periods, count.tolist(), total.tolist(), strict=True):
-                rows.append((name, _cohort_label(cohort, last), t, n, patients, s / n if n else np.nan))
+                rows.append((name, cohort_label(cohort, last), t, n, patients, s / n if n else np.nan))
     return _frame(("outcome", "cohort", "period", "units", "patients", "mean"), rows)
 
 

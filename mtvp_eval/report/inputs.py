@@ -230,6 +230,17 @@ class MoneyInputs:
         require_columns(_held(self, MONEY_FRAMES), MONEY_FRAMES)
 
 
+@dataclass(frozen=True, slots=True)
+class NoMoney:
+    """Say why there is no net benefit: `why` is ``no_section``, ``no_cost``, ``no_error`` or ``fee``.
+
+    `without_error` names the cost outcomes that have no standard error, each with the reason (``no_error``).
+    """
+
+    why: str
+    without_error: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ReportInputs:
     """Hold all a report shows of one region's evaluation.
@@ -240,7 +251,7 @@ class ReportInputs:
     times of one outcome. `looks` are those taken, this one included, and those planned; `look_level` is the level that
     they leave this one. `draw` declares the rules of the draw, term -> value; `lottery` holds the frames of
     `tables.lottery`, none where no draw was recorded; `participation` those of `tables.uptake`; `manifest` is the
-    byte-stable part of the provenance; `money` is None when `money_refused` says why. `pooling` holds the frames of
+    byte-stable part of the provenance; `money` is None when `no_money` says why. `pooling` holds the frames of
     `tables.brought`. `checklist` holds the reporting checklist for economic evaluations: number, topic, ask, topic_nl,
     ask_nl, place (a heading of the report, or empty: not reported).
 
@@ -278,7 +289,7 @@ class ReportInputs:
     participation: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     pooling: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     money: MoneyInputs | None = None
-    money_refused: str = ""
+    no_money: NoMoney | None = None
     headline_method: str = "callaway_santanna"
     headline_weighting: str = "practice"
     headline_covariates: tuple[str, ...] = ()

@@ -142,7 +142,7 @@ class Page:
         """Return a table, or those of its rows where columns have the given values; why not, if there is none."""
         made = report_table(name, self.inputs, self.language)
         if made is None and self.inputs.money is None and name in OF_MONEY:
-            return Prose((sentences.say("decision_refused", self.language, reason=self.inputs.money_refused),))
+            return Prose((sentences.no_net_benefit(self.inputs, self.language),))
         if made is None or not len(made.frame):
             return Prose((sentences.say("no_rows", self.language),), role="note")
         return (made.rows(**only) if only else made).compact()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtvp_eval.costbenefit.net_benefit import NetBenefit
+from mtvp_eval.estimators.lottery_default import CONTRASTS
 from mtvp_eval.report.inputs import OutcomeInfo, Priced, require_columns
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ _MEANS = (
 )
 FRAMES: dict[str, tuple[str, ...]] = {
     "pooled": ("outcome", *_MEANS),
-    "regions": ("outcome", "region", "practices", "own", "own_low", "own_high", "shrunken", "low", "high"),
+    "regions": ("outcome", "region", "practices", "own", "own_low", "own_high", "recentred", "shrunken", "low", "high"),
+    "shares": ("outcome", "kind", "apart", "practices", *CONTRASTS[1:]),
     "slopes": ("outcome", "moderator", *_MEANS),
     "not_brought": ("region", "outcome"),
 }

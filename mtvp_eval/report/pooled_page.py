@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtvp_eval.errors import MtvpError
+from mtvp_eval.estimators.lottery_default import SHARED_FROM
 from mtvp_eval.report.figure import ReportFigure
 from mtvp_eval.report.labels import interval, number, text
 from mtvp_eval.report.page import Prose
@@ -57,7 +58,25 @@ class PooledPage:
         for id_, row in rows.items():
             if id_ != primary and row["fixed_low"] * row["fixed_high"] > 0:
                 said += self._effect(id_, row)[:1]
-        return Prose((*said, self._say("family", outcome=self._title(primary))), "ul")
+        lines = (self.shares(primary), self.not_recentred(primary), self._say("family", outcome=self._title(primary)))
+        said += [line for line in lines if line]
+        return Prose(tuple(said), "ul")
+
+    def shares(self, outcome: str) -> str:
+        """Say whether an outcome was adjusted by shares common to all regions, and if not, why; empty if not pooled."""
+        frame = self.inputs.frames["shares"]
+        rows = frame[frame["outcome"] == outcome].to_dict("records")
+        if not rows:
+            return ""
+        row = rows[0]
+        words = {"names": row["apart"], "n": f"{row['practices']:.0f}", "least": str(SHARED_FROM)}
+        return self._say(f"shares_{row['kind']}", **words)
+
+    def not_recentred(self, outcome: str) -> str:
+        """Name the regions whose effect still holds what the cap does to a plain comparison; empty if there is none."""
+        frame = self.inputs.frames["regions"]
+        names = frame.loc[(frame["outcome"] == outcome) & ~frame["recentred"].astype(bool), "region"]
+        return self._say("not_recentred", names=", ".join(names)) if len(names) else ""
 
     def limits(self) -> Prose:
         """Return what the numbers over regions do not show."""

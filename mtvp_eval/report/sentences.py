@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from mtvp_eval.report.inputs import MoneyInputs, OutcomeInfo, ReportInputs
+from mtvp_eval.report.inputs import MoneyInputs, NoMoney, OutcomeInfo, ReportInputs
 from mtvp_eval.report.interval_sentences import looks
 from mtvp_eval.report.labels import euro, interval, joined, number, term, text
 from mtvp_eval.report.small_groups import shown_effects
@@ -70,7 +70,7 @@ def effect(row: Any, outcome: OutcomeInfo, language: str, level: float, places: 
 def decision(inputs: ReportInputs, language: str) -> list[str]:
     """Return the answer for the insurer, over the observed period only, or why there is none."""
     if inputs.money is None:
-        return [say("decision_refused", language, reason=inputs.money_refused)]
+        return [no_net_benefit(inputs, language)]
     money = inputs.money
     rows = {str(row.perspective): row for row in money.perspectives.itertuples()}
     said = []
@@ -79,6 +79,16 @@ def decision(inputs: ReportInputs, language: str) -> list[str]:
         if rows["insurer"].low_per_patient_year <= 0 <= rows["insurer"].high_per_patient_year:
             said.append(say("decision_uncertain", language))
     return [*said, say("decision_horizon", language)]
+
+
+def no_net_benefit(inputs: ReportInputs, language: str) -> str:
+    """Say that there is no net benefit, and why."""
+    refused = inputs.no_money or NoMoney("no_section")
+    title = {outcome.id: outcome.title[language] for outcome in inputs.outcomes}
+    lacking = [f"{title.get(name, name)} ({term('reason', why, language)})" for name, why in refused.without_error]
+    return say(
+        "decision_refused", language, reason=say(f"no_money.{refused.why}", language, lacking="; ".join(lacking))
+    )
 
 
 def beside(inputs: ReportInputs, language: str) -> list[str]:

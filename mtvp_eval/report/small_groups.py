@@ -56,6 +56,21 @@ def withheld_comparison(inputs: ReportInputs) -> tuple[BoolArray, BoolArray]:
     return small | np.array(mixed, dtype=np.bool_), small | np.array(few, dtype=np.bool_)
 
 
+def betrays_few(inputs: ReportInputs) -> BoolArray:
+    """Return for each row of the pooling_contrasts frame whether it could be solved for a mean of few practices.
+
+    A contrast is one equation in the means of its cohorts. With the means of the cohorts that are shown, what is left
+    in it are the practices counted in another cohort than in the table, in one of the two only, or in a withheld
+    cohort: none of them, or as many as may be shown.
+    """
+    frame, cohorts = inputs.pooling["pooling_contrasts"], inputs.pooling["pooling_cohorts"]
+    hidden = cohorts["cohort"].astype(str).isin(withheld_cohorts(inputs))
+    only_there = (cohorts["members"] - cohorts["analysed"]).where(~hidden & (cohorts["alike"] > 0), 0)
+    unlike = cohorts["analysed"] - cohorts["alike"].mask(hidden, 0)
+    left = (only_there + unlike).groupby(cohorts["outcome"]).sum().reindex(frame["outcome"]).to_numpy(float)
+    return np.asarray((left > 0) & (left < inputs.min_units))
+
+
 @lru_cache(maxsize=8)
 def shown_effects(inputs: ReportInputs) -> pd.DataFrame:
     """Return the effects with a column ``withheld``; where it is true, every number is gone.

@@ -60,6 +60,7 @@ def test_check_of_a_good_region_says_how_it_was_read(project, capsys):
     said = capsys.readouterr().out
     assert "activity.csv" in said
     assert "no rule of the data dictionary is broken" in said
+    assert "draw: The declared reading is one of them." in said
 
 
 def test_the_same_seed_writes_the_same_bytes_and_another_seed_others(project):
@@ -202,6 +203,10 @@ def test_a_draw_that_breaks_the_cap_is_flagged_beside_the_headline(project, caps
     shown = capsys.readouterr().out
     assert "the cap was broken  flagged" in shown
     assert "the declared rule could not have produced this record" in shown
+    assert main(["check", "small"]) == 0
+    checked = capsys.readouterr().out
+    assert "draw: round 1: the cap of" in checked
+    assert "The declared reading is NOT one of them. round 1: queue + skip" in checked
 
 
 @pytest.mark.parametrize(("asked", "used"), [(None, "1"), ("2", "2")])

@@ -101,10 +101,22 @@ def test_a_cohort_of_one_practice_leaves_the_effects_and_takes_the_euros_away(pr
     found = run_evaluation("small")
     assert np.isfinite(found.effects.frame["estimate"]).any()
     assert found.money.net_benefit is None
-    assert "no standard error of cost_gp (cohort of one unit" in found.money.refused
+    assert found.money.refused is not None
+    assert dict(found.money.refused.without_error)["cost_gp"].startswith("cohort of one unit")
     inputs = report_inputs(found)
     assert inputs.money is None
-    assert found.money.refused in str(Page(inputs, "en").sentences("decision"))
+    assert "there is no standard error of Cost of GP care" in str(Page(inputs, "en").sentences("decision"))
+
+
+def test_a_fee_hidden_in_the_cost_of_general_practice_takes_away_the_euros(project, capsys):
+    path = project / "raw" / "small" / "costs.csv"
+    costs = pd.read_csv(path, sep=";", dtype=str, keep_default_na=False)
+    costs[costs["sector"] != "mtvp_fee"].to_csv(path, sep=";", index=False)
+    found = run_evaluation("small")
+    assert found.money.net_benefit is None
+    assert "cannot be told apart" in str(Page(report_inputs(found), "en").sentences("decision"))
+    code, message = refused(capsys, "money", "small", "--known-on", "2024-01-01")
+    assert (code, "cannot be told apart" in message) == (2, True), message
 
 
 def test_claims_of_one_insurer_count_its_own_insured_only(project):

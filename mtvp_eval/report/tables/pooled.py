@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from mtvp_eval.estimators.lottery_default import CONTRASTS
 from mtvp_eval.report.labels import term
 from mtvp_eval.report.pooled_inputs import PooledInputs
 from mtvp_eval.report.table import Column, ReportTable
@@ -36,6 +37,20 @@ def regions(inputs: PooledInputs, language: str) -> ReportTable:
         column("unit_text", language, label="unit"),
     )
     return table("regions", frame, columns, ("outcome", "region"), language)
+
+
+def pooled_shares(inputs: PooledInputs, language: str) -> ReportTable:
+    """Return which shares of the past every outcome was adjusted by, and how large those in common are."""
+    frame = _words(inputs, "shares", language)
+    frame = frame.assign(kind_text=[term("shares", str(kind), language) for kind in frame["kind"]])
+    columns = (
+        column("title", language, label="outcome"),
+        column("kind_text", language, label="shares"),
+        column("apart", language, label="apart"),
+        column("practices", language, "number", label="sharing"),
+        *(column(name, language, "number", label=f"share_{name}", decimals=3, signed=True) for name in CONTRASTS[1:]),
+    )
+    return table("pooled_shares", frame, columns, ("outcome",), language)
 
 
 def pooled_slopes(inputs: PooledInputs, language: str) -> ReportTable:
@@ -78,7 +93,7 @@ def _number(name: str, language: str, low: str, high: str) -> Column:
 def _words(inputs: PooledInputs, name: str, language: str) -> pd.DataFrame:
     frame = inputs.frames[name].reset_index(drop=True)
     infos = [inputs.outcome(str(o)) for o in frame["outcome"]]
-    numbers = [c for c in frame.columns if c not in ("outcome", "region", "moderator")]
+    numbers = [c for c in frame.columns if c not in ("outcome", "region", "moderator", "kind", "apart")]
     return frame.astype(dict.fromkeys(numbers, float)).assign(
         title=[info.title[language] for info in infos],
         unit_text=[info.unit[language] for info in infos],
@@ -89,6 +104,7 @@ def _words(inputs: PooledInputs, name: str, language: str) -> pd.DataFrame:
 TABLES: Mapping[str, Callable[[PooledInputs, str], ReportTable]] = {
     "pooled": pooled,
     "regions": regions,
+    "pooled_shares": pooled_shares,
     "pooled_slopes": pooled_slopes,
     "not_brought": not_brought,
 }

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mtvp_eval.costbenefit.effects import EffectKey, per_patient_year, refuse_unseparable_fee, totals
+from mtvp_eval.costbenefit.effects import EffectKey, per_patient_year, totals
 from mtvp_eval.errors import LedgerError
 
 
@@ -42,8 +42,3 @@ def test_results_cannot_be_changed_by_accident():
     effects = per_patient_year(["a"], ["visit"], [1.0], [[1.0]])
     with pytest.raises(ValueError):
         effects.mean[0] = 2.0
-
-
-def test_inseparable_fee_is_refused():
-    with pytest.raises(LedgerError, match="counted as its effect"):
-        refuse_unseparable_fee(False)

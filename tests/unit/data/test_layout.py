@@ -55,6 +55,22 @@ def test_rows_count_as_in_order_only_when_every_unit_has_the_same_periods() -> N
     assert read_layout(unit, time[::-1].copy(), "time").places is not None
 
 
+@pytest.mark.parametrize("seed", range(300))
+def test_order_is_seen_in_any_small_table(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, T = int(rng.integers(1, 4)), int(rng.integers(1, 4))
+    unit, time = np.repeat(np.sort(rng.permutation(9)[:n]), T), np.tile(np.sort(rng.permutation(9)[:T]), n)
+    for column in (unit, time)[: rng.integers(0, 3)]:
+        column[rng.integers(len(column))] = rng.integers(9)
+    rows = list(zip(unit.tolist(), time.tolist(), strict=True))
+    full = [(i, t) for i in dict.fromkeys(unit.tolist()) for t in sorted(set(time.tolist()))]
+    if len(set(rows)) < len(rows):
+        with pytest.raises(DataError, match="more than one row"):
+            read_layout(pd.Series(unit), time, "time")
+    else:
+        assert (read_layout(pd.Series(unit), time, "time").places is None) == (rows == full)
+
+
 def test_the_frame_may_change_afterwards() -> None:
     frame = table([1, 2, 3], 4)
     made = panel(frame)

@@ -50,6 +50,19 @@ def test_nobody_never_enrolled_makes_the_last_cohort_control_only_and_ends_the_w
     assert never.comparison_units(3, 3).tolist() == [False, False, True]
 
 
+def test_another_comparison_keeps_the_cohorts_and_finds_its_own_cells():
+    d = design([3, 4, 5])
+    identified = d.identified_cells()
+    other = d.against(Comparison.NEVER_ENROLLED)
+    assert other.cohort_index is d.cohort_index
+    assert other.comparisons([(3, 3)]).tolist() == [[False, False, True]]
+    assert d.comparisons([(3, 3)]).tolist() == [[False, True, True]]
+    assert other.identified_cells(BasePeriod.UNIVERSAL) == design(
+        [3, 4, 5], comparison=Comparison.NEVER_ENROLLED
+    ).identified_cells(BasePeriod.UNIVERSAL)
+    assert d.identified_cells() == identified == design([3, 4, 5]).identified_cells()
+
+
 def test_anticipation_shifts_base_and_comparison():
     d = design([4, 5, 6, NEVER], anticipation=1)
     assert d.base_period(4, 4) == 2

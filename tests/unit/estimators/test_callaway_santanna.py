@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from mtvp_eval.errors import DesignError, EstimationError
 from mtvp_eval.estimands import aggregate as estimand
 from mtvp_eval.estimators.aggregation import aggregate
 from mtvp_eval.estimators.callaway_santanna import callaway_santanna, supported_cells
+from mtvp_eval.estimators.doubly_robust import LEVERAGE_COUNTS_BELOW
 
 CLOCK = np.arange(8090, 8096)
 
@@ -166,3 +169,73 @@ def test_another_clock_or_an_unknown_outcome_is_refused():
         callaway_santanna(panel.window(8090, 8094), design, "y")
     with pytest.raises(EstimationError, match="Unknown outcome z"):
         callaway_santanna(panel, design, "z")
+
+
+def two_cohorts(seed=4, treated=9, waiting=14):
+    """Two periods, one cohort that enters and one that waits: a single cell."""
+    rng = np.random.default_rng(seed)
+    n = treated + waiting
+    x, z = rng.lognormal(size=n), rng.normal(size=n)
+    y = rng.normal(size=(n, 2)) + np.column_stack([np.zeros(n), 0.4 * x])
+    entry = np.array([8091] * treated + [NEVER] * waiting)
+    ids = np.array([f"p{i}" for i in range(n)], dtype=object)
+    return Panel(ids, ("1", "2"), CLOCK[:2], {"y": y}, weight=rng.uniform(1, 9, n), baseline={"x": x, "z": z},
+                 entry=entry)  # fmt: skip
+
+
+@pytest.mark.parametrize("weighting", ["practice", "patient"])
+def test_hc2_with_covariates_is_that_of_the_regression_among_those_who_wait(weighting):
+    import statsmodels.api as sm
+
+    panel = two_cohorts()
+    found, _ = fit(panel, covariates=["x", "z"], method="reg", weighting=weighting)
+    change = np.diff(panel.outcomes["y"], axis=1)[:, 0]
+    X = np.column_stack([np.ones(panel.n_units), panel.baseline["x"], panel.baseline["z"]])
+    treated = panel.entry == 8091
+    w = panel.weight if weighting == "patient" else np.ones(panel.n_units)
+    model = sm.WLS(change[~treated], X[~treated], weights=w[~treated]).fit()
+    share = w[treated] / w[treated].sum()
+    at = share @ X[treated]
+    own = share * (change - X @ model.params)[treated]
+    own -= share * own.sum()
+    n1, n0 = treated.sum(), (~treated).sum()
+    # A mean by weights has leverage w/W, to which the correction by cohorts prefers 1/N: nothing for practices.
+    mean = (1 - w[~treated] / w[~treated].sum()) * n0 / (n0 - 1)
+    rooted = np.sqrt(w[~treated])[:, None] * X[~treated]
+    inverse = np.linalg.inv(rooted.T @ rooted)
+    leverage = np.einsum("ij,jk,ik->i", rooted, inverse, rooted)
+    score = np.sqrt(mean / (1 - leverage)) * model.wresid * (rooted @ inverse @ at)
+    expected = np.sqrt((own**2).sum() * n1 / (n1 - 1) + (score**2).sum())
+    assert found.std_error()[0] == pytest.approx(expected, rel=1e-12)
+    if weighting == "practice":
+        comparison = at @ model.get_robustcov_results("HC2").cov_params() @ at
+        assert (score**2).sum() == pytest.approx(comparison, rel=1e-12)
+
+
+def test_leverage_moves_nothing_but_hc2_and_follows_every_combination():
+    panel = region(ENTRY, seed=7)
+    found, design = fit(panel, covariates=["x"])
+    bare = replace(found, leveraged=None)
+    assert (found.std_error() > bare.std_error()).all()
+    for correction in ("none", "cr1"):
+        same = found.with_correction(correction).std_error()
+        assert same == pytest.approx(bare.with_correction(correction).std_error(), rel=0, abs=0)
+    wanted = [estimand.overall(design), *estimand.event_study(design)]
+    at_once = callaway_santanna(panel, design, "y", covariates=["x"], estimands=wanted)
+    assert aggregate(found, design, wanted).std_error() == pytest.approx(at_once.std_error(), rel=1e-12)
+    keys = tuple(replace(k, outcome="z") for k in bare.index)
+    stacked = found.stack(found, replace(bare, index=keys))
+    assert stacked.std_error() == pytest.approx(np.concatenate([found.std_error(), bare.std_error()]), rel=1e-12)
+    assert found.take([1]).std_error()[0] == pytest.approx(found.std_error()[1], rel=1e-12)
+
+
+def test_without_covariates_and_where_many_wait_leverage_is_left_out():
+    assert fit(region(ENTRY))[0].leveraged is None
+    many = region(np.repeat([8092, NEVER], [20, LEVERAGE_COUNTS_BELOW]))
+    whole = fit(many, covariates=["x"])[0]
+    assert whole.leveraged is None
+    fewer = many.restrict(np.arange(many.n_units) > 0, "one left out", "to come below the bound")
+    fewer = fewer.restrict(np.arange(fewer.n_units) < fewer.n_units - 1, "one left out", "to come below the bound")
+    close = fit(fewer, covariates=["x"])[0]
+    assert close.leveraged is not None
+    assert close.std_error() == pytest.approx(replace(close, leveraged=None).std_error(), rel=6e-4)

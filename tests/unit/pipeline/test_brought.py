@@ -14,10 +14,17 @@ from mtvp_eval.dictionary.load import load_dictionary, load_programme
 from mtvp_eval.estimands.aggregate import overall
 from mtvp_eval.estimands.heterogeneity import MODERATORS
 from mtvp_eval.estimators.heterogeneity import interaction
-from mtvp_eval.estimators.lottery_default import lottery_default
+from mtvp_eval.estimators.lottery_default import CONTRASTS, lottery_default
+from mtvp_eval.inference.contrasts import drawn_plan
+from mtvp_eval.inference.replay import replay_statistics
+from mtvp_eval.inference.shared_shares import RegionContrasts
 from mtvp_eval.pipeline.brought import HETEROGENEITY, POOLING, brought
 from mtvp_eval.pipeline.comparison import analysis_panel, compared, lottery_design
 from mtvp_eval.pipeline.draw import draw_evidence
+from mtvp_eval.pipeline.draw_numbers import by_unit, exposure
+from mtvp_eval.pipeline.draw_numbers import compared as cells_compared
+from mtvp_eval.pipeline.lottery_headline import REPLAYS, recentred
+from mtvp_eval.pipeline.pooling_contrasts import region_contrasts
 from mtvp_eval.pipeline.replay_tests import replay_tests
 from mtvp_eval.simulate.memory import as_read
 from mtvp_eval.simulate.region import simulate_region
@@ -63,7 +70,64 @@ def test_the_effect_is_that_of_the_draw_recentred(region):
     assert row["std_error"] == plain["std_error"]
     in_draw = np.logical_or.reduce([b.mask for b in region.drawn.drawn])
     last = max(t for _, t in region.drawn.identified_cells())
-    assert row["practices"] == int((in_draw & (region.drawn.drawn_entry <= last)).sum())
+    assert row["enrolled"] == int((in_draw & (region.drawn.drawn_entry <= last)).sum())
+    assert row["practices"] == int(in_draw.sum())
+
+
+def published(frame):
+    """The contrasts as a region publishes them, read back."""
+    columns = [f"covariance_{c}" for c in CONTRASTS]
+    return RegionContrasts(
+        frame["estimate"].to_numpy(), frame[columns].to_numpy(), frame["replayed_outcome"].to_numpy(),
+        frame["replayed_exposure"].to_numpy(),
+    )  # fmt: skip
+
+
+def test_the_contrasts_with_the_regions_own_shares_are_its_effect(region):
+    found = bring(region)
+    frame, row = found["pooling_contrasts"], found["pooling"].iloc[0]
+    assert frame["contrast"].tolist() == list(CONTRASTS)
+    contrasts, mean = published(frame), overall(region.drawn)
+    shares = lottery_default(region.panel, region.drawn, OUTCOME, [mean]).beta[0]
+    assert contrasts.effect(shares) == pytest.approx(row["estimate"], rel=1e-12)
+    assert contrasts.std_error(shares) == pytest.approx(row["std_error"], rel=1e-10)
+    # the headline's recentring replays in single precision
+    headline = recentred(region.panel, region.drawn, OUTCOME, [mean], region.draw, CONFIG.estimation.seed)
+    assert abs(headline.estimate[0] - row["estimate"]) < 1e-5 * row["std_error"]
+
+
+@pytest.mark.parametrize("shares", [(1.0, 0.0, 0.0), (0.4, 0.5, -30.0)])
+def test_any_shares_are_recentred_as_if_the_draw_were_replayed_with_them(region, shares):
+    shares, mean = np.array(shares), overall(region.drawn)
+    parts = region_contrasts(region.panel, region.drawn, region.draw, OUTCOME, mean, CONFIG.estimation.seed)
+    plain = lottery_default(region.panel, region.drawn, OUTCOME, [mean], beta=shares[None]).effects.estimate[0]
+    draw, panel = region.draw, region.panel
+    log_size = np.log(draw.region.applications.list_size)
+    whole = by_unit(panel, OUTCOME, draw) - plain * exposure(draw, panel.clock)
+    numbers = cells_compared(whole, panel.clock, draw, mean.cells, shares, log_size)
+    again = np.random.default_rng(np.random.default_rng(CONFIG.estimation.seed).integers(2**63, size=1))
+    plan = drawn_plan(mean, draw.first_round, draw.region.cohort)
+    bias = replay_statistics([draw.region], numbers[None], plan, again, REPLAYS, np.float64).replayed.mean()
+    assert parts.numbers.effect(shares) == pytest.approx(plain - bias, rel=1e-10)
+
+
+def test_contrasts_are_brought_only_where_the_draw_can_be_replayed(region):
+    for draw in (None, replace(region.draw, reacted=True)):
+        found = bring(region, draw=draw)
+        assert found["pooling_contrasts"].empty
+        assert np.isfinite(found["pooling"].iloc[0]["estimate"])
+
+
+def test_cohorts_of_the_contrasts_are_counted(region):
+    found = bring(region)
+    frame, drawn = found["pooling_cohorts"].set_index("cohort"), region.drawn
+    in_draw = np.logical_or.reduce([b.mask for b in drawn.drawn])
+    assert frame["members"].sum() == region.panel.n_units
+    assert frame["analysed"].sum() == in_draw.sum()
+    assert (frame["alike"] <= frame["analysed"]).all()
+    assert (frame["analysed"] <= frame["members"]).all()
+    late = np.minimum(drawn.drawn_entry, drawn.clock[-1] + 1)[in_draw]
+    assert found["pooling_contrasts"]["fewest"].tolist() == [np.unique(late, return_counts=True)[1].min()] * 4
 
 
 def test_slopes_are_the_interactions_declared_and_no_others(region):

@@ -67,6 +67,7 @@ def test_a_record_of_a_draw_held_elsewhere_is_checked(tmp_path: Path) -> None:
     settings = prepare(tmp_path)
     with pytest.raises(CommandError, match="no column started_quarter"):
         replay(settings)
+    settings.write_text(settings.read_text().replace("through: 2023Q2\n", ""))
     starts = ["2023Q2"] * 4 + ["2023Q3"] * 4 + ["2024Q1"] * 4
     rows = [f"{10_000_000 + k};2023Q2;3000;{quarter}" for k, quarter in enumerate(starts)]
     head = "practice_id;applied_quarter;registered_patients;started_quarter\n"
@@ -81,6 +82,38 @@ def test_a_record_of_a_draw_held_elsewhere_is_checked(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(head + "\n".join(rows).replace("2024Q1", "2026Q4"), "utf-8")
     with pytest.raises(DesignError, match="2023Q2 to 2024Q1: 4 rows"):
         replay(settings)
+
+
+def test_a_record_of_the_first_rounds_is_checked_up_to_them(tmp_path: Path) -> None:
+    settings = prepare(tmp_path)
+    head = "practice_id;applied_quarter;registered_patients;started_quarter\n"
+    rows = [f"{10_000_000 + k};2023Q2;3000;{'2023Q2' if k < 4 else ''}" for k in range(12)]
+    rows += ["10000099;2023Q3;3000;"]  # applied later: no part of the round checked
+    (tmp_path / "list.csv").write_text(head + "\n".join(rows), "utf-8")
+    said, good = replay(settings)
+    assert good, said
+    settings.write_text(settings.read_text().replace("through: 2023Q2", "through: 2023Q3"))
+    said, good = replay(settings)
+    assert not good  # nobody started in the second round
+    assert "round 2: queue + skip cannot have let in exactly these, 0 of 12500 filled" in "\n".join(said)
+    assert "although the room left was enough (9)" in "\n".join(said)
+    settings.write_text(settings.read_text().replace("through: 2023Q3", "through: 2024Q1"))
+    with pytest.raises(DesignError, match="2024Q1 is no capped round: these run from 2023Q2 to 2023Q4"):
+        replay(settings)
+
+
+def test_the_list_a_protocol_was_drawn_from_is_recognised(tmp_path: Path) -> None:
+    protocol, listed = tmp_path / "protocol.json", tmp_path / "list.csv"
+    hold(prepare(tmp_path), protocol)
+    said, good = replay(protocol, listed)
+    assert good
+    assert any("is the one drawn from" in line for line in said)
+    listed.write_text(listed.read_text() + "\n10000099;2023Q2;2000", "utf-8")
+    said, good = replay(protocol, listed)
+    assert not good
+    assert "the application list is not the file the draw was held on" in said
+    with pytest.raises(CommandError, match="goes with a protocol"):
+        replay(tmp_path / "draw_2023Q2.yaml", listed)
 
 
 def test_wrong_settings_are_listed_together(tmp_path: Path) -> None:

@@ -177,3 +177,15 @@ def test_wrong_commands_end_with_their_codes(project, capsys):
     (project / "reports" / "east" / "results.json").write_text("{", encoding="utf-8")
     assert main(["pool", "east", "north"]) == 1
     assert not (project / "reports" / "pooled").exists()
+
+
+def test_regions_whose_effect_is_not_recentred_are_named(project):
+    for region, known in (("east", 1.0), ("west", 0.0)):  # north was made by a version that did not say
+        told = content(region, EFFECTS[region])
+        told["numbers"].append(number("pooling", "consults_per_1000", "recentred", known))
+        put(project, region, told)
+    inputs = pooled_inputs("west, north, east")
+    assert "Not recentred, because the draw could not be replayed: west." in str(PooledPage(inputs, "en").answer())
+    assert "Niet gecentreerd" in str(PooledPage(inputs, "nl").answer())
+    without = pooled_inputs("north, east")
+    assert "Not recentred" not in str(PooledPage(without, "en").answer())

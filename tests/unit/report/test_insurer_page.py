@@ -6,6 +6,7 @@ import pytest
 
 from mtvp_eval.report import money_sentences
 from mtvp_eval.report.catalogue import report_table
+from mtvp_eval.report.inputs import NoMoney
 from mtvp_eval.report.page import Page
 from mtvp_eval.report.sentences import break_even
 from tests.unit.report.made_region import made_inputs, made_money, made_page, made_placebo
@@ -100,6 +101,6 @@ def test_the_effect_that_breaks_even_stands_beside_the_estimate():
 
 
 def test_without_a_net_benefit_nothing_stands_beside_it():
-    refused = made_inputs(money=None, money_refused="No cost was supplied.")
+    refused = made_inputs(money=None, no_money=NoMoney("no_cost"))
     assert money_sentences.grey(refused, "en") == []
-    assert "No cost was supplied." in repr(Page(refused, "en").table("tornado"))
+    assert "hold no cost of which" in repr(Page(refused, "en").table("tornado"))

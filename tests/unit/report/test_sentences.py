@@ -6,6 +6,7 @@ import pytest
 
 from mtvp_eval.planning.power import POWER, RAMP_QUARTERS
 from mtvp_eval.report import sentences
+from mtvp_eval.report.inputs import NoMoney
 from mtvp_eval.report.labels import text
 from mtvp_eval.report.page import SENTENCES, Page, Prose
 from tests.unit.report.made_region import made_inputs, made_money
@@ -69,10 +70,17 @@ def test_an_interval_with_zero_is_called_so():
 
 
 def test_a_refused_net_benefit_says_why():
-    inputs = made_inputs(money=None, money_refused="the fee cannot be told apart from GP cost.")
+    why = "cohort of one unit: its spread cannot be seen"
+    inputs = made_inputs(money=None, no_money=NoMoney("no_error", (("cost_unknown", why),)))
     assert sentences.decision(inputs, "nl") == [
-        "Er is geen netto-opbrengst berekend: the fee cannot be told apart from GP cost."
+        "Er is geen netto-opbrengst berekend: euro's zonder interval worden niet getoond, en er is geen standaardfout "
+        "van cost_unknown (een cohort van één praktijk heeft geen spreiding)."
     ]
+    assert "a cohort of one practice has no spread" in sentences.decision(inputs, "en")[0]
+    for kind in ("no_section", "no_cost", "fee"):
+        said = [sentences.decision(made_inputs(money=None, no_money=NoMoney(kind)), lang)[0] for lang in ("nl", "en")]
+        assert said[0].startswith("Er is geen netto-opbrengst berekend: ")
+        assert said[1].startswith("No net benefit was computed: ")
     assert repr(Page(inputs, "nl").table("perspectives")).startswith("Er is geen netto-opbrengst")
     assert Page(inputs, "nl").figure("parties")._repr_html_() == ""
 
