@@ -140,7 +140,8 @@ def callaway_santanna(
     if isinstance(influence, CohortInfluence):
         influence = influence.shifted(share_gaps(sample.design, effect, estimands)) if direct else influence
     else:
-        influence += share_influence(sample.design, effect, estimands) if direct else 0.0
+        if direct:
+            influence += share_influence(sample.design, effect, estimands)
         leveraged = None if fitted.leverage is None else influence + fitted.leverage
     asked = estimands if direct else [cell_effect(cell, Weighting(weighting)) for cell in wanted]
     found = EffectEstimates(

@@ -156,8 +156,8 @@ def two_group_effect(
     own, changes = units.moments(treated, period, base)
     W = float(own[0, 0])
     mean, beta, q = own[0] / W, np.zeros((P, p)), np.zeros(p)
-    fit, R, other, outside, h = None, 1.0, np.zeros(p), np.zeros(P), np.zeros((P, p))
-    leverage = None
+    fit = None if method == Adjustment.REG else _odds(units, treated, against, start)
+    R, other, outside, h, leverage = 1.0, np.zeros(p), np.zeros(P), np.zeros((P, p)), None
     if method != Adjustment.IPW:
         gram, cross = units.moments(against, period, base)
         inverse = gram_inverse(gram)
@@ -166,11 +166,7 @@ def two_group_effect(
             leverage = np.ones(len(units.w))
             for part in against:
                 leverage[part] = _leverage_scale(units.x[:, part], units.w[part] / gram[0, 0], inverse * gram[0, 0])
-    if method != Adjustment.REG:
-        own_units = np.zeros(len(units.w), dtype=np.bool_)
-        for part in treated:
-            own_units[part] = True
-        fit = odds_weights(units.x, own_units, units.w, start, cut([*treated, *against]))
+    if fit is not None:
         tilted = _tilted(units, fit.odds, cut(against), period, base)
         R = float(tilted[0, P])
         other = tilted[:, P] / R
@@ -184,6 +180,13 @@ def two_group_effect(
         inside - outside, fit, units, (cut(treated), cut(against)), period, base, (inside, outside), beta, q, h, (W, R),
         leverage,
     )  # fmt: skip
+
+
+def _odds(units: Units, treated: Sequence[slice], against: Sequence[slice], start: FloatArray | None) -> OddsWeights:
+    inside = np.zeros(len(units.w), dtype=np.bool_)
+    for part in treated:
+        inside[part] = True
+    return odds_weights(units.x, inside, units.w, start, cut([*treated, *against]))
 
 
 def _leverage_scale(x: FloatArray, share: FloatArray, inverse: FloatArray) -> FloatArray:
