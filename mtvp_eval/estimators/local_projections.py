@@ -88,7 +88,9 @@ def local_projections(
     sample = read_sample(panel, design, outcome, covariates, by_size=weighting == Weighting.PATIENT)
     cells = design.identified_cells(BasePeriod.UNIVERSAL)
     times = sorted({t - g for g, t in cells})
-    found = {e: _horizon(sample, [c for c in cells if c[1] - c[0] == e], CohortWeights(cohort_weights)) for e in times}
+    y = np.ascontiguousarray(sample.y.T)  # a period is one stretch of memory
+    by_event = {e: [c for c in cells if c[1] - c[0] == e] for e in times}
+    found = {e: _horizon(sample, y, own, CohortWeights(cohort_weights)) for e, own in by_event.items()}
     made = {e: h for e, h in found.items() if h is not None}
     if not any(e >= 0 for e in made):
         raise EstimationError(f"No horizon of {outcome} has treated and comparison units observed in both periods.")
@@ -99,14 +101,14 @@ def local_projections(
     )  # fmt: skip
 
 
-def _horizon(sample: Sample, cells: Sequence[Cell], cohort_weights: CohortWeights) -> Horizon | None:
+def _horizon(sample: Sample, y: FloatArray, cells: Sequence[Cell], cohort_weights: CohortWeights) -> Horizon | None:
     design, n = sample.design, sample.design.n_units
     parts, slope, level = [], 0.0, 0.0
     treated, enrolled, against = 0, 0.0, np.zeros(n, dtype=np.bool_)
     for g, t in cells:
         base = design.base_period(g, t, BasePeriod.UNIVERSAL)
         now, before = np.searchsorted(design.clock, [t, t if base is None else base])
-        change = sample.y[:, now] - sample.y[:, before]
+        change = y[now] - y[before]
         own = design.entry == g
         rows = np.flatnonzero((own | design.comparison_units(g, t, BasePeriod.UNIVERSAL)) & np.isfinite(change))
         D = own[rows].astype(np.float64)

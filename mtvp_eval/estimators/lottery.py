@@ -90,7 +90,7 @@ def lottery(
     member = np.zeros((K, n), dtype=np.bool_)
     no_error: list[str | None] = [None] * K
     for block, row in zip(design.drawn, share, strict=True):
-        y, w = sample.y[block.mask], sample.w[block.mask]
+        y, w = sample.y[block.mask].T.copy(), sample.w[block.mask]  # a period is one stretch of memory
         for k in np.flatnonzero(row):
             cell = _cell(y, w, block.design, wanted[k], beta)
             effect[k] += row[k] * cell.effect
@@ -187,7 +187,7 @@ def _cell(y: FloatArray, w: FloatArray, design: StaggeredDesign, cell: Cell, bet
     g, t = cell
     base = design.base_period(g, t, BasePeriod.UNIVERSAL)
     now, before = np.searchsorted(design.clock, [t, t if base is None else base])
-    v = y[:, now] - beta * y[:, before] if beta else y[:, now]
+    v = y[now] - beta * y[before] if beta else y[now]
     seen = np.isfinite(v)
     of, G = design.cohort_index, len(design.cohorts)
     own = np.bincount(of, w * seen, G)

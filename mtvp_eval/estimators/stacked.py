@@ -90,10 +90,11 @@ def stacked(
     base = int(np.searchsorted(np.arange(first, last + 1), -1 - design.anticipation))
     treated, against = _weights(sample, experiments)
     path: dict[int, tuple[float, FloatArray]] = {}
+    y = np.ascontiguousarray(sample.y.T)  # a period is one stretch of memory
     for j, e in enumerate(range(first, last + 1)):
         if j == base:
             continue
-        change = [sample.y[:, x.columns[j]] - sample.y[:, x.columns[base]] for x in experiments]
+        change = [y[x.columns[j]] - y[x.columns[base]] for x in experiments]
         mean_t = sum(float(v @ c[x.treated]) for v, c, x in zip(treated, change, experiments, strict=True))
         mean_c = sum(float(v @ c[x.against]) for v, c, x in zip(against, change, experiments, strict=True))
         psi = np.zeros(design.n_units)
@@ -101,7 +102,10 @@ def stacked(
             psi[x.treated] += design.n_units * v * (c[x.treated] - mean_t)
             psi[x.against] -= design.n_units * q * (c[x.against] - mean_c)
         path[e] = mean_t - mean_c, psi
-    alone = sum(len(x.treated) for x in experiments) == 1 or len({i for x in experiments for i in x.against}) == 1
+    against_one = {int(x.against[0]) for x in experiments if len(x.against) == 1}
+    alone = sum(len(x.treated) for x in experiments) == 1 or (
+        len(against_one) == 1 and all(len(x.against) == 1 for x in experiments)
+    )
     length = last - first + 1
     rows = length * sum(len(x.treated) + len(x.against) for x in experiments)
     return event_path(
