@@ -149,11 +149,11 @@ def shapes_of(function: Callable[..., EffectEstimates], *, counts: bool) -> Own:
     return go
 
 
-def entries_of(function: Callable[..., Found], *features: str) -> Own:
-    """Return a run that selects among the entries a method gives by itself."""
+def entries_of(function: Callable[..., Found], *features: str, asked: bool = False) -> Own:
+    """Return a run that selects among the entries a method gives by itself, or asks for those where it can be asked."""
 
     def go(panel: Panel, design: StaggeredDesign, outcome: str, names: Sequence[str], choices: Choices) -> Found:
-        more = {feature: getattr(choices, feature) for feature in features}
+        more = {feature: getattr(choices, feature) for feature in features} | ({"entries": names} if asked else {})
         found = function(panel, design, outcome, **more, **choices.options)
         return _taken(found, [j for name in names for j, k in enumerate(found.index) if k.estimand == name])
 

@@ -28,6 +28,7 @@ def etwfe_poisson(
     exposure: str | None = None,
     covariates: Sequence[str] = (),
     scale: Scale = Scale.RATIO,
+    entries: Sequence[str] = (),
 ) -> EffectEstimates:
     r"""Compare the events of enrolled cells with those their cohort and period would have had.
 
@@ -48,6 +49,7 @@ def etwfe_poisson(
     exposure : name of a baseline value or outcome, such as list size; one a row where not given.
     covariates : names of baseline values; their slopes differ by cohort and by period.
     scale : ratio, per_1000 (needs exposure) or log.
+    entries : which of the entries below to make; all where not given.
 
     Returns
     -------
@@ -87,14 +89,16 @@ def etwfe_poisson(
         unit = np.flatnonzero(design.cohort_index == j)
         places = np.array([k for k, (cohort, _) in enumerate(cells) if cohort == g], dtype=np.int64)
         residual = np.zeros((len(unit), len(places)))
+        of_units = (np.take(values, unit, axis=0).T for values in (sample.y, counts.exposure, fit.linear))
+        y_of, exposure_of, linear_of = map(np.ascontiguousarray, of_units)  # a period is one stretch of memory
+        known, x = np.isfinite(y_of), sample.X[unit]
         for column, k in enumerate(places):
             now = int(np.searchsorted(design.clock, cells[k][1]))
-            known = sample.observed[unit, now]
-            row = unit if known.all() else unit[known]
-            E, y, X = counts.exposure[row, now], sample.y[row, now], sample.X[row]
-            without = E * np.exp(fit.linear[row, now])
+            row = slice(None) if known[now].all() else known[now]
+            E, y, X = exposure_of[now, row], y_of[now, row], x[row]
+            without = E * np.exp(linear_of[now, row])
             seen[k], expected[k], exposed[k] = y.sum(), without.sum(), E.sum()
-            residual[known, column] = y - _cell_mean(y, E, X)
+            residual[row, column] = y - _cell_mean(y, E, X)
             slope[k] = fit.path[j, now] * (without @ X)[fit.covariate]
         own.append((unit, places, residual))
     empty = [c for c, events in zip(cells, seen, strict=True) if events == 0]
@@ -107,6 +111,9 @@ def etwfe_poisson(
             f"{int(lost.sum())} of {len(cells)} cells of {outcome} have no comparison in their period."
         )
     index, groups = _groups(cells, outcome, counts, scale)
+    if entries:
+        asked = [j for j, key in enumerate(index) if key.estimand in entries]
+        index, groups = tuple(index[j] for j in asked), groups[asked]
     A, B, E = groups @ seen, groups @ expected, groups @ exposed
     if scale == Scale.RATIO:
         estimate, by_events, by_expected = A / B - 1, 1 / B, A / B**2

@@ -246,7 +246,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "etwfe": Method("Wooldridge (2021)", regression_averages(etwfe, saturated_set), refuses=_NO_EXPOSURE),
     "etwfe_poisson": Method(
-        "Wooldridge (2023)", entries_of(etwfe_poisson, "covariates", "exposure"),
+        "Wooldridge (2023)", entries_of(etwfe_poisson, "covariates", "exposure", asked=True),
         frozenset({"overall", "event_study", "cohort", "calendar", "att_gt"}), _NO_WEIGHTS, frozenset({"scale"}),
         counts=True,
     ),

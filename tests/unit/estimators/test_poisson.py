@@ -124,6 +124,20 @@ def test_influence_of_a_cell_is_the_derivative_in_the_weight_of_a_unit(scale):
         assert slope == pytest.approx(found.influence[unit], rel=0.03, abs=0.01 * np.abs(found.influence).max())
 
 
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+def test_entries_asked_for_are_those_among_all(missing):
+    p = count_panel(missing)
+    design = StaggeredDesign.from_panel(p)
+    every = etwfe_poisson(p, design, "y", exposure="list_size", covariates=["x"])
+    for names in (["event_study"], ["overall", "cohort"]):
+        some = etwfe_poisson(p, design, "y", exposure="list_size", covariates=["x"], entries=names)
+        expected = every.take([j for j, key in enumerate(every.index) if key.estimand in names])
+        assert some.index == expected.index
+        assert some.no_error == expected.no_error
+        assert np.allclose(some.estimate, expected.estimate, rtol=1e-12)
+        assert np.allclose(some.influence, expected.influence, rtol=1e-12, atol=1e-12)
+
+
 def test_refusals_say_why():
     p = count_panel()
     design = StaggeredDesign.from_panel(p)
