@@ -60,7 +60,7 @@ def saturated_cells(
     if not cells:
         raise EstimationError("No cell is identified: StaggeredDesign.estimability() shows why.")
     usable = design.usable
-    y = sample.y[:, usable]
+    y = np.compress(usable, sample.y, axis=1)  # row by row in memory, as the fit passes over units
     clock = design.clock[usable]
     effects = np.zeros((len(design.cohorts), len(clock), len(cells)))
     for k, (g, t) in enumerate(cells):
