@@ -79,9 +79,9 @@ def distinct(values: IntArray) -> tuple[IntArray, IntArray]:
     if high - low > len(values):
         found, place = np.unique(values, return_inverse=True)
         return found, place.astype(np.int64)
-    present = np.zeros(high - low + 1, dtype=np.bool_)
-    present[values - low] = True
-    return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[values - low]
+    present, above = np.zeros(high - low + 1, dtype=np.bool_), values - low
+    present[above] = True
+    return np.flatnonzero(present) + low, (np.cumsum(present) - 1).take(above)
 
 
 def by_group(group: IntArray, groups: int) -> list[IntArray]:
