@@ -70,7 +70,11 @@ def tidy_frame(found: Estimates, level: float) -> pd.DataFrame:
 
 
 def _whole_numbers(values: list[int | None]) -> Any:
-    """Return a column of whole numbers, which may be missing, as pandas holds it."""
+    """Return a column of whole numbers, which may be missing, as pandas holds it.
+
+    >>> _whole_numbers([-1, None]).tolist()
+    [-1, <NA>]
+    """
     import pandas as pd
 
     missing = np.array([value is None for value in values], dtype=np.bool_)
