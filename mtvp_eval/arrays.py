@@ -79,6 +79,18 @@ def distinct(values: IntArray) -> tuple[IntArray, IntArray]:
     if high - low > len(values):
         found, place = np.unique(values, return_inverse=True)
         return found, place.astype(np.int64)
-    present = np.zeros(high - low + 1, dtype=np.bool_)
-    present[values - low] = True
-    return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[values - low]
+    present, above = np.zeros(high - low + 1, dtype=np.bool_), values - low
+    present[above] = True
+    return np.flatnonzero(present) + low, (np.cumsum(present) - 1).take(above)
+
+
+def by_group(group: IntArray, groups: int) -> list[IntArray]:
+    """Return the places of each of so many ``groups`` in ``group`` (n,), which holds their numbers from 0 on.
+
+    >>> [places.tolist() for places in by_group(np.array([1, 0, 1]), 2)]
+    [[1], [0, 2]]
+    """
+    # Numbers of one or two bytes are sorted by counting, in one pass.
+    order = np.argsort(group.astype(np.min_scalar_type(groups)), kind="stable")
+    ends = np.cumsum(np.bincount(group, minlength=groups)).tolist()
+    return [order[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]

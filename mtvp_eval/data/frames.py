@@ -11,9 +11,9 @@ import numpy as np
 
 from mtvp_eval.arrays import FloatArray, IntArray, ObjectArray, all_finite, as_labels
 from mtvp_eval.clock import NEVER, period_label
-from mtvp_eval.data.layout import Layout, read_layout
+from mtvp_eval.data.layout import Layout, is_whole, read_layout
 from mtvp_eval.data.panel import LineageRow, Panel
-from mtvp_eval.data.time_axis import Axis, read_entries, read_periods
+from mtvp_eval.data.time_axis import Axis, read_entries, read_periods, whole_entries
 from mtvp_eval.errors import DataError, DataWarning
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def panel_from_frame(
         ended=stop,
         lineage=(LineageRow("read", "rows of the table", len(layout.ids), 0),),
     )
-    moved = {name: layout.units_with(layout.changed(values[name])) for name in baseline}
+    moved = {name: layout.units_changing(values[name]) for name in baseline}
     return _with_known_baseline(
         panel, panel.n_units * panel.n_periods - len(frame), {name: read[name][1] for name in names}, moved
     )
@@ -122,7 +122,7 @@ def _with_known_baseline(panel: Panel, absent: int, empty: dict[str, int], moved
 
 def _ends(column: pd.Series, layout: Layout, axis: Axis, entry: IntArray) -> IntArray:
     """Return the (n,) ends, which follow the entry of each unit."""
-    end, _ = read_entries(column, layout.clock, axis)
+    end = read_entries(column, layout.clock, axis)
     name, first = str(column.name), layout.first
     _refuse_changes(end, layout, name, "An end is one date per unit.")
     wrong = (end[first] != NEVER) & (end[first] <= entry)
@@ -137,12 +137,12 @@ def _ends(column: pd.Series, layout: Layout, axis: Axis, entry: IntArray) -> Int
 def _entries(column: pd.Series, layout: Layout, axis: Axis) -> IntArray:
     """Return one entry a unit; where the column changes within units or is faulty, every row is read and counted."""
     codes = column.to_numpy()
-    if codes.dtype.kind in "if" and not layout.changed(codes).any():
+    if codes.dtype.kind in "if" and not layout.units_changing(codes):
         with suppress(DataError):
-            return read_entries(
-                column[:: len(layout.clock)] if layout.places is None else column.iloc[layout.first], layout.clock, axis
-            )[0]
-    entry_of_row, _ = read_entries(column, layout.clock, axis)
+            if is_whole(column):
+                return whole_entries(codes[layout.first], layout.clock, axis, str(column.name))
+            return read_entries(column.iloc[layout.first], layout.clock, axis)
+    entry_of_row = read_entries(column, layout.clock, axis)
     rule = "An entry is one date per unit; practices that stop need an end."
     _refuse_changes(entry_of_row, layout, str(column.name), rule)
     return entry_of_row[layout.first]
@@ -176,6 +176,5 @@ def _numbers(column: pd.Series, name: str) -> tuple[FloatArray, int]:
 
 
 def _refuse_changes(values: FloatArray | IntArray | ObjectArray, layout: Layout, name: str, rule: str) -> None:
-    changed = layout.changed(values)
-    if changed.any():
-        raise DataError(f"{name} changes within {layout.units_with(changed)} units. {rule}")
+    if count := layout.units_changing(values):
+        raise DataError(f"{name} changes within {count} units. {rule}")

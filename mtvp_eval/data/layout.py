@@ -45,25 +45,23 @@ class Layout:
         table.reshape(-1)[self.places[1]] = values
         return table
 
-    def changed(self, values: FloatArray | IntArray | ObjectArray) -> BoolArray:
-        """Return (rows,) whether one of ``values`` (rows,) differs from that of its unit's first row."""
+    def units_changing(self, values: FloatArray | IntArray | ObjectArray) -> int:
+        """Return in how many units one of ``values`` (rows,) differs from that of the unit's first row."""
         if self.places is None:
             if _steady(values, len(self.clock)):
-                return np.zeros(len(values), dtype=np.bool_)
+                return 0
             own = values.reshape(self.shape)
-            at_first = own[:, :1]
-        else:
-            own, at_first = values, values[self.first][self.places[0]]
-        other = np.asarray(own != at_first, dtype=np.bool_)
-        if other.any():  # a missing value differs from itself, and is the same as another one
-            other &= ~np.asarray((own != own) & (at_first != at_first), dtype=np.bool_)
-        return other.reshape(-1)
+            return int(_differ(own, own[:, :1]).any(axis=1).sum())
+        unit = self.places[0]
+        return len(np.unique(unit[_differ(values, values[self.first][unit])]))
 
-    def units_with(self, rows: BoolArray) -> int:
-        """Return how many units have one of the given ``rows`` (rows,)."""
-        if self.places is None:
-            return int(rows.reshape(self.shape).any(axis=1).sum())
-        return len(np.unique(self.places[0][rows]))
+
+def _differ(values: FloatArray | IntArray | ObjectArray, other: FloatArray | IntArray | ObjectArray) -> BoolArray:
+    """Return where ``values`` and ``other`` differ; a missing value is the same as another one."""
+    found = np.asarray(values != other, dtype=np.bool_)
+    if found.any():  # a missing value differs from itself
+        found &= ~np.asarray((values != values) & (other != other), dtype=np.bool_)
+    return found
 
 
 def read_layout(units: pd.Series, clock_of_row: IntArray, period: str) -> Layout:

@@ -176,7 +176,7 @@ def _problems(panel: Panel, clock: IntArray, weight: FloatArray, n: int, T: int)
         problems.append(f"{repeated} unit identifiers repeat")
     if clock.shape != (T,) or bool((clock[1:] <= clock[:-1]).any()):
         problems.append("the clock must hold one strictly increasing integer a period")
-    if weight.shape != (n,) or not bool(np.all(np.isfinite(weight) & (weight > 0))):
+    if weight.shape != (n,) or not bool(((weight > 0) & (weight < np.inf)).all()):
         problems.append("weights must be one finite positive number a unit")
     for name, y in panel.outcomes.items():
         if np.shape(y) != (n, T):

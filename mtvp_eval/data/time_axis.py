@@ -47,11 +47,11 @@ def read_periods(column: pd.Series) -> tuple[IntArray, Axis]:
     return _clock(column, str(column.name))
 
 
-def read_entries(column: pd.Series, clock: IntArray, axis: Axis) -> tuple[IntArray, int]:
-    """Return (rows,) entry on the clock of `read_periods`, and how many rows say "not enrolled".
+def read_entries(column: pd.Series, clock: IntArray, axis: Axis) -> IntArray:
+    """Return (rows,) entry on the clock of `read_periods`; ``clock.NEVER`` where a row says "not enrolled".
 
     Not enrolled is written as 0 (where 0 is no period), an empty cell, NaN, NaT or infinity, or as a date after the
-    panel.
+    panel, which is returned as it stands.
 
     Raises
     ------
@@ -61,39 +61,54 @@ def read_entries(column: pd.Series, clock: IntArray, axis: Axis) -> tuple[IntArr
     Example
     -------
     >>> import pandas as pd
-    >>> entry, waiting = read_entries(pd.Series([2004, 0, 2010]), np.array([2003, 2004, 2005]), "number")
-    >>> (entry == NEVER).tolist(), waiting
-    ([False, True, False], 2)
+    >>> entry = read_entries(pd.Series([2004, 0, 2010]), np.array([2003, 2004, 2005]), "number")
+    >>> entry.tolist() == [2004, NEVER, 2010]
+    True
     """
     name = str(column.name)
+    if is_whole(column):
+        return whole_entries(column.to_numpy(), clock, axis, name)
     waiting, zero = _not_enrolled(column)
+    _refuse_zeros(zero, clock, name)
+    entry = np.full(len(column), NEVER, dtype=np.int64)
+    known = ~waiting
+    if known.any():
+        entry[known], written_axis = _clock(column[known], name, axis)
+        _refuse_other_axis(written_axis, axis, name)
+    return entry
+
+
+def whole_entries(codes: IntArray, clock: IntArray, axis: Axis, name: str) -> IntArray:
+    """Return what `read_entries` says of plain integers ``codes`` (rows,) of the column of that name.
+
+    >>> whole_entries(np.array([2004, 0]), np.array([2003, 2004]), "number", "start").tolist() == [2004, NEVER]
+    True
+    """
+    known = codes != 0
+    _refuse_zeros(~known, clock, name)
+    if known.any():
+        _refuse_codes(codes[known], name)
+        _refuse_other_axis("number", axis, name)
+    return np.where(known, codes, NEVER).astype(np.int64, copy=False)
+
+
+def _refuse_zeros(zero: BoolArray, clock: IntArray, name: str) -> None:
     if zero.any() and clock.min() <= 0 <= clock.max():
         raise DataError(
             f"{name}: 0 is one of the periods, so {int(zero.sum())} rows with entry 0 could mean either. "
             "Leave the entry empty where a unit is not enrolled."
         )
-    entry = np.full(len(column), NEVER, dtype=np.int64)
-    known = ~waiting
-    if known.any():
-        if is_whole(column):
-            written, written_axis = _refuse_codes(column.to_numpy(dtype=np.int64)[known], name), "number"
-        else:
-            written, written_axis = _clock(column[known], name, axis)
-        if written_axis != axis:
-            raise DataError(
-                f"{name} is written in {written_axis}s, the periods in {axis}s. Write both in the same way."
-            )
-        entry[known] = written
-    return entry, int((waiting | (entry > clock.max())).sum())
+
+
+def _refuse_other_axis(written: Axis, axis: Axis, name: str) -> None:
+    if written != axis:
+        raise DataError(f"{name} is written in {written}s, the periods in {axis}s. Write both in the same way.")
 
 
 def _not_enrolled(column: pd.Series) -> tuple[BoolArray, BoolArray]:
     """Return (rows,) which entries say "not enrolled", and which of them by a zero."""
     import pandas as pd
 
-    if is_whole(column):
-        zero = column.to_numpy() == 0
-        return zero, zero
     waiting = np.array(column.isna().to_numpy(), dtype=np.bool_)
     if not pd.api.types.is_numeric_dtype(column):
         return waiting, np.zeros(len(column), dtype=np.bool_)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -215,7 +216,7 @@ class StaggeredDesign:
 
     def base_places(self, cells: Sequence[Cell], base: BasePeriod = BasePeriod.VARYING) -> IntArray:
         """Return (C,) the column of each cell's base period; -1 where the window holds none."""
-        cohort, period = np.array(cells, dtype=np.int64).reshape(-1, 2).T
+        cohort, period = cell_array(cells).T
         return self._base_places(cohort, period, base)
 
     def _base_places(self, cohort: IntArray, period: IntArray, base: BasePeriod) -> IntArray:
@@ -225,9 +226,9 @@ class StaggeredDesign:
             start = np.where(lead, np.searchsorted(self.clock, period) - 1, start)
         return np.asarray(start, dtype=np.int64)
 
-    def comparisons(self, cells: Sequence[Cell] | IntArray, base: BasePeriod = BasePeriod.VARYING) -> BoolArray:
+    def comparisons(self, cells: Sequence[Cell], base: BasePeriod = BasePeriod.VARYING) -> BoolArray:
         """Return (C, G) what ``comparison_cohorts`` says of each cell."""
-        cohort, period = np.array(cells, dtype=np.int64).reshape(-1, 2).T
+        cohort, period = cell_array(cells).T
         return self._comparisons(cohort, period, self._base_places(cohort, period, base))
 
     def _comparisons(self, cohort: IntArray, period: IntArray, start: IntArray) -> BoolArray:
@@ -317,6 +318,16 @@ class StaggeredDesign:
         if self.base_period(cohort, period) is None:
             return "no earlier period to measure the change from"
         return "every unit is enrolled or about to enroll: nobody is left to compare with"
+
+
+def cell_array(cells: Sequence[Cell]) -> IntArray:
+    """Return cohort and period of ``cells`` as (C, 2).
+
+    >>> cell_array([(2, 3), (2, 4)]).tolist(), cell_array([]).shape
+    ([[2, 3], [2, 4]], (0, 2))
+    """
+    # numpy looks at every pair before it reads numbers; a run of numbers it reads at once.
+    return np.fromiter(chain.from_iterable(cells), np.int64, 2 * len(cells)).reshape(-1, 2)
 
 
 def _refuse(unit_ids: ObjectArray, entry: IntArray, clock: IntArray, size: FloatArray, anticipation: int) -> None:

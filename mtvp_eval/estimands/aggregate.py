@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -110,13 +111,15 @@ def event_study(
         cells = [(g, t) for g, t in cells if last - g >= balanced and shortest <= t - g <= balanced]
     if not cells:
         raise NotIdentifiedError(_nothing("event_study"))
-    at: dict[int, tuple[list[Cell], list[float]]] = {t - g: ([], []) for g, t in cells}
+    own: dict[int, list[Cell]] = defaultdict(list)
+    sizes: dict[int, list[float]] = defaultdict(list)
     for cell, size in zip(cells, _size(design, weighting, cells).tolist(), strict=True):
-        here, sizes = at[cell[1] - cell[0]]
-        here.append(cell)
-        sizes.append(size)
+        event = cell[1] - cell[0]
+        own[event].append(cell)
+        sizes[event].append(size)
     return tuple(
-        _share_mean("event_study", weighting, *at[e], f"mean at event time {e}", event_time=e) for e in sorted(at)
+        _share_mean("event_study", weighting, own[e], sizes[e], f"mean at event time {e}", event_time=e)
+        for e in sorted(own)
     )
 
 

@@ -20,63 +20,62 @@ from functools import cached_property
 
 import numpy as np
 
-from mtvp_eval.arrays import FloatArray, IntArray, frozen
+from mtvp_eval.arrays import FloatArray, IntArray, by_group, frozen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CohortMoments:
-    """Hold complete outcomes y (n, T), weights w (n,), cohorts (n,) from 0 to G - 1, and the moments of each cohort.
+    """Hold complete outcomes y (n, T), weights w (n,), the units of each of G cohorts, and the moments of each cohort.
 
     ``means`` (G, T) are weighted, ``total`` (G,) is the sum of weights, ``second`` (G, T + 1, T + 1) is M above.
     """
 
     y: FloatArray
     w: FloatArray
-    cohort: IntArray
+    members: list[IntArray]
     means: FloatArray
     total: FloatArray
     second: FloatArray
 
     @classmethod
     def of(cls, y: FloatArray, w: FloatArray, cohort: IntArray) -> CohortMoments:
-        """Return the moments of complete outcomes; the cohorts are worked on one by one, in the cache.
+        """Return the moments of complete outcomes of ``cohort`` (n,), from 0 on; one by one, each within the cache.
 
         >>> found = CohortMoments.of(np.array([[1.0, 2.0], [3.0, 6.0]]), np.array([1.0, 3.0]), np.array([0, 0]))
         >>> found.means.tolist(), found.second[0].tolist()
         ([[2.5, 5.0]], [[1.125, -1.125, -1.5], [-1.125, 1.125, 1.5], [-1.5, 1.5, 10.0]])
         """
         T, total = y.shape[1], np.bincount(cohort, w).astype(np.float64)
-        equal = w.min() == w.max()
+        members = by_group(cohort, len(total))
+        plain = bool((w == 1).all())
         means, second = np.empty((len(total), T)), np.zeros((len(total), T + 1, T + 1))
-        for g, W in enumerate(total.tolist()):
-            unit = np.flatnonzero(cohort == g)
-            own, weight = y.take(unit, axis=0), w[unit]
-            means[g] = weight @ own / W
-            u = _scores(own, weight, means[g])
+        for g, unit in enumerate(members):
+            own, weight = y.take(unit, axis=0), w.take(unit)
+            means[g] = weight @ own / total[g]
+            u = _scores(own, None if plain else weight, means[g])
             second[g, :T, :T] = u.T @ u
             second[g, T, T] = weight @ weight
-            if not equal:  # else u sums to zero
+            if not plain:  # else u sums to zero
                 second[g, :T, T] = second[g, T, :T] = weight @ u
-        return cls(y, w, cohort, means, total, second)
+        return cls(y, w, members, means, total, second)
 
     def scores(self, block: int = 4096) -> Iterator[tuple[int, IntArray, FloatArray]]:
         """Yield cohort by cohort its number, the units (N,) of a ``block`` at most, and w times u (N, T) of them."""
-        for g, mean in enumerate(self.means):
-            members = np.flatnonzero(self.cohort == g)
-            for start in range(0, len(members), block):
-                unit = members[start : start + block]
-                yield g, unit, _scores(self.y.take(unit, axis=0), self.w[unit], mean)
+        for g, (mean, own) in enumerate(zip(self.means, self.members, strict=True)):
+            for start in range(0, len(own), block):
+                unit = own[start : start + block]
+                yield g, unit, _scores(self.y.take(unit, axis=0), self.w.take(unit), mean)
 
     def estimates(self, weights: FloatArray) -> FloatArray:
         """Return the (K,) estimates with ``weights`` (K, G, T) on the means."""
         return np.asarray(np.tensordot(weights, self.means, axes=2), dtype=np.float64)
 
 
-def _scores(own: FloatArray, weight: FloatArray, mean: FloatArray) -> FloatArray:
-    """Turn outcomes ``own`` (N, T) of a cohort, in place, into w times u."""
+def _scores(own: FloatArray, weight: FloatArray | None, mean: FloatArray) -> FloatArray:
+    """Turn outcomes ``own`` (N, T) of a cohort, in place, into w times u; into u where no ``weight`` is given."""
     own -= mean
     own -= (own @ np.full(len(mean), 1 / len(mean)))[:, None]
-    if (weight != 1).any():
+    if weight is not None:
         own *= weight[:, None]
     return own
 

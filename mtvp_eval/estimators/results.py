@@ -282,8 +282,10 @@ class EffectEstimates:
 
     def _squared_scale(self) -> FloatArray:
         """Return the (S,) factor of each stratum's squares."""
+        if self.correction != "hc2":
+            return np.ones(int(self.stratum.max()) + 1)
         m = np.bincount(self.stratum)
-        return np.where(m > 1, m / np.maximum(m - 1, 1), 1.0) if self.correction == "hc2" else np.ones(len(m))
+        return np.where(m > 1, m / np.maximum(m - 1, 1), 1.0)
 
     def _factor(self) -> float:
         C = self.n_clusters

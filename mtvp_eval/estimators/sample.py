@@ -70,6 +70,8 @@ class Sample:
 
     def with_covariates(self) -> Sample:
         """Return the sample without the rows in which a covariate that changes over time is missing."""
+        if not self.varying.shape[2]:
+            return self
         known: BoolArray = np.all(np.isfinite(self.varying), axis=2)
         return self if known.all() else self.with_outcome(np.where(known, self.y, np.nan))
 

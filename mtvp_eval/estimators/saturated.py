@@ -11,7 +11,7 @@ import numpy as np
 
 from mtvp_eval.arrays import FloatArray
 from mtvp_eval.data.panel import Panel
-from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign
+from mtvp_eval.design.staggered import BasePeriod, Cell, StaggeredDesign, cell_array
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimands.att import cell_effect
 from mtvp_eval.estimands.estimand import Estimand, Weighting
@@ -106,10 +106,10 @@ def cell_reasons(sample: Sample, cells: Sequence[Cell], scores: Iterable[FloatAr
     count = sample.count()
     if count.min() > 1:
         return (None,) * len(cells)
-    at = np.array(cells, dtype=np.int64).reshape(-1, 2)
+    at = cell_array(cells)
     column = np.searchsorted(design.clock, at[:, 1])
     treated = count[np.searchsorted(design.cohorts, at[:, 0]), column] == 1
-    against = (count[:, column].T * design.comparisons(at, BasePeriod.UNIVERSAL)).sum(axis=1) == 1
+    against = (count[:, column].T * design.comparisons(cells, BasePeriod.UNIVERSAL)).sum(axis=1) == 1
     alone = ("cohort of one unit: its spread cannot be seen", "one comparison unit: its spread cannot be seen")
     return tuple(alone[0] if one else alone[1] if other else None for one, other in zip(treated, against, strict=True))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mtvp_eval.data.panel import Panel
-from mtvp_eval.design.staggered import BasePeriod, Cell, Comparison, StaggeredDesign
+from mtvp_eval.design.staggered import BasePeriod, Cell, Comparison, StaggeredDesign, cell_array
 from mtvp_eval.estimands.att import cell_effect
 from mtvp_eval.estimands.estimand import Estimand, Weighting
 from mtvp_eval.estimators.aggregation import cell_weights
@@ -87,7 +87,7 @@ def _from_means(
     G, usable = len(design.cohorts), int(design.usable.sum())
     moments = CohortMoments.of(sample.y[:, :usable], sample.w, design.cohort_index)
     weights = cell_weights(outcome, cells, {weighting}, estimands) if estimands else np.eye(len(cells))
-    g, t = np.array(cells, dtype=np.int64).T
+    g, t = cell_array(cells).T
     a = np.zeros((len(weights), G, usable))  # weights on cohort means
     a[:, np.searchsorted(design.cohorts, g), np.searchsorted(design.clock, t)] = weights
     enrolled = np.arange(G - 1)

@@ -62,11 +62,23 @@ def tidy_frame(found: Estimates, level: float) -> pd.DataFrame:
     )  # fmt: skip
     columns = {
         "outcome": outcome, "estimand": estimand, "weighting": weighting, "population": population, "cohort": cohort,
-        "period": period, "event_time": pd.array([k.event_time for k in keys], dtype="Int64"), "unit": unit,
+        "period": period, "event_time": _whole_numbers([k.event_time for k in keys]), "unit": unit,
         "estimate": found.estimate, "std_error": error, "df": df, "ci_low": found.estimate - half,
         "ci_high": found.estimate + half, "ci_method": method, "note": note,
     }  # fmt: skip
     return pd.DataFrame(columns)
+
+
+def _whole_numbers(values: list[int | None]) -> Any:
+    """Return a column of whole numbers, which may be missing, as pandas holds it.
+
+    >>> _whole_numbers([-1, None]).tolist()
+    [-1, <NA>]
+    """
+    import pandas as pd
+
+    missing = np.array([value is None for value in values], dtype=np.bool_)
+    return pd.arrays.IntegerArray(np.array([value or 0 for value in values], dtype=np.int64), missing)
 
 
 def _texts(*columns: list[str]) -> list[Any]:

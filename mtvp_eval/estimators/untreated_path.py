@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtvp_eval.arrays import BoolArray, FloatArray, IntArray
-from mtvp_eval.design.staggered import Cell, Comparison
+from mtvp_eval.design.staggered import Cell, Comparison, cell_array
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimators.cohort_moments import CohortInfluence, CohortMoments
 from mtvp_eval.estimators.partialled import partialled_fit
@@ -89,7 +89,7 @@ def cell_averages(sample: Sample, cells: Sequence[Cell], power: int, weights: Fl
     pull = np.zeros((K, sample.X.shape[1], len(design.clock)))
     moved = np.zeros((K, sample.varying.shape[2]))
     empty: list[Cell] = []
-    cohort, period = np.array(cells, dtype=np.int64).T
+    cohort, period = cell_array(cells).T
     place = np.searchsorted(design.clock, period)
     for g, own in enumerate(fit.cohorts):
         here = np.flatnonzero(cohort == design.cohorts[g])
@@ -130,7 +130,7 @@ def _complete(sample: Sample, cells: Sequence[Cell]) -> tuple[IntArray, IntArray
     usable = int(design.usable.sum())
     if sample.X.shape[1] > 1 or sample.varying.shape[2] or not sample.observed[:, :usable].all():
         return None
-    cohort, period = np.array(cells, dtype=np.int64).reshape(-1, 2).T
+    cohort, period = cell_array(cells).T
     mine, now = np.searchsorted(design.cohorts[:-1], cohort), np.searchsorted(design.clock[: usable - 1], period)
     known = (design.cohorts[mine] == cohort) & (design.clock[now] == period)
     if not known.all() or np.bincount(mine * usable + now).max() > 1:

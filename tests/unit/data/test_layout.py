@@ -79,11 +79,13 @@ def test_the_frame_may_change_afterwards() -> None:
     np.testing.assert_array_equal(made.outcomes["y"], before)
 
 
-def test_missing_values_within_a_unit_are_no_change() -> None:
-    layout = read_layout(pd.Series([1, 1, 2, 2]), np.array([1, 2, 1, 2]), "time")
-    values = np.array([np.nan, np.nan, 1.0, np.nan])
-    assert layout.changed(values).tolist() == [False, False, False, True]
-    assert layout.units_with(layout.changed(values)) == 1
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [2, 0, 3, 1]])
+def test_missing_values_within_a_unit_are_no_change(order: list[int]) -> None:
+    units, times = pd.Series([1, 1, 2, 2], name="unit"), np.array([1, 2, 1, 2])
+    layout = read_layout(units.iloc[order], times[order], "time")
+    assert (layout.places is None) == (order == [0, 1, 2, 3])
+    for values, changing in (([np.nan, np.nan, 1.0, np.nan], 1), ([np.nan, np.nan, 1.0, 1.0], 0), ([1.0, 2, 2, 3], 2)):
+        assert layout.units_changing(np.array(values)[order]) == changing
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [2, 0, 3, 1]])
