@@ -8,7 +8,6 @@ from mtvp_eval.data.panel import Panel
 from mtvp_eval.design.lottery import LotteryDesign
 from mtvp_eval.design.staggered import BasePeriod, StaggeredDesign
 from mtvp_eval.estimands.aggregate import event_study
-from mtvp_eval.estimators.aggregation import aggregate
 from mtvp_eval.estimators.callaway_santanna import callaway_santanna
 from mtvp_eval.estimators.registry import Choices, run
 
@@ -49,8 +48,8 @@ def callaway_santanna_draws(frame):
     def go():
         panel = Panel.from_frame(own, "unit", "time", "entry", "y", baseline=["x"])
         design = StaggeredDesign.from_panel(panel)
-        cells = callaway_santanna(panel, design, "y", covariates=["x"])
-        found = aggregate(cells, design, event_study(design, base=BasePeriod.VARYING)).with_correction("none")
+        events = event_study(design, base=BasePeriod.VARYING)
+        found = callaway_santanna(panel, design, "y", covariates=["x"], estimands=events).with_correction("none")
         band = multiplier_bootstrap(found, np.random.default_rng(1), draws=999)
         table = found.to_frame()
         return {
@@ -182,8 +181,9 @@ def _replayed(frame, draws):
         cohort = np.searchsorted(design.cohorts, cells[:, 0]) + 1
         after = np.searchsorted(design.cohorts, cells[:, 1], side="right")
         plan = ContrastPlan(("overall",), cohort, after, np.ones((1, len(cells))))
-        y, at = panel.outcomes["y"], np.searchsorted(panel.clock, cells)
-        numbers = (y[:, at[:, 1]] - y[:, at[:, 0] - 1]).T
+        path, at = np.ascontiguousarray(panel.outcomes["y"].T), np.searchsorted(panel.clock, cells)
+        numbers = path[at[:, 1]]
+        numbers -= path[at[:, 0] - 1]
         n = panel.n_units
         region = DrawnRegion(
             Applications(np.ones(n, dtype=np.int64), np.ones(n), n), None, design.cohort_index + 1, np.arange(n)

@@ -12,8 +12,8 @@ from mtvp_eval.arrays import FloatArray, IntArray
 from mtvp_eval.errors import EstimationError
 from mtvp_eval.estimators.propensity import OddsWeights, odds_weights
 
-LEVERAGE_COUNTS_BELOW = 1_000
-"""Comparison units a covariate from which leverage moves a standard error by less than 0.05 %: it is then left out."""
+LEVERAGE_COUNTS_BELOW = 500
+"""Comparison units a covariate from which leverage moves a standard error by less than 0.1 %: it is then left out."""
 UNITS_AT_ONCE = 2**15
 """Units worked on at once: what is made of so many takes a few MB."""
 

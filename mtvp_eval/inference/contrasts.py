@@ -165,4 +165,7 @@ def cell_changes(y: FloatArray, first_column: int, cohort: IntArray, event_time:
             f"The panel of {y.shape[1]} quarters does not reach from {-int(min(period.min(), base.min()))} quarters "
             f"before its start to column {int(period.max())}; ask for fewer leads or lags."
         )
-    return np.asarray((y[:, period] - y[:, base]).T)
+    path = np.ascontiguousarray(y.T)
+    change = path[period]
+    change -= path[base]
+    return change

@@ -19,19 +19,19 @@ def permutations(labels: CohortArray, rng: np.random.Generator, draws: int) -> C
     >>> permutations(np.array([1, 2, 2], dtype=np.int8), np.random.default_rng(0), 2).sum(axis=1).tolist()
     [5, 5]
     """
-    bits = int(labels.max()).bit_length()
-    pairs = rng.integers(0, 2**64, size=-(-draws * len(labels) // 2), dtype=np.uint64)  # twice as quick as single keys
-    keys = pairs.view(np.uint32)[: draws * len(labels)].reshape(draws, len(labels))
-    keys <<= np.uint32(bits)
+    m, label = len(labels), np.uint32(2 ** int(labels.max()).bit_length() - 1)
+    pairs = rng.integers(0, 2**64, size=-(-draws * m // 2), dtype=np.uint64)  # twice as quick as single keys
+    keys = pairs.view(np.uint32)[: draws * m].reshape(draws, m)
+    keys &= ~label
     keys |= labels.astype(np.uint32)
     keys.sort(axis=1)
-    out = (keys & np.uint32(2**bits - 1)).astype(np.int8)
-    keys >>= np.uint32(bits)
-    same = np.zeros(keys.shape, dtype=np.bool_)
-    np.equal(keys[:, 1:], keys[:, :-1], out=same[:, 1:])
-    later = np.flatnonzero(same)
+    flat = keys.reshape(-1)
+    later = np.flatnonzero((flat[1:] ^ flat[:-1]) <= label) + 1  # those with the key of the one before them
+    later = later[later % m != 0]
+    out = keys.astype(np.int8)  # the last byte of each, of which the label is kept
+    out &= np.int8(label)
     if len(later):
         tied = np.union1d(later, later - 1)
-        run = np.cumsum(~same.ravel()[tied])
-        out.ravel()[tied] = out.ravel()[tied[np.lexsort((rng.random(len(tied)), run))]]
+        run = np.cumsum(~np.isin(tied, later))
+        out.reshape(-1)[tied] = out.reshape(-1)[tied[np.lexsort((rng.random(len(tied)), run))]]
     return out

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mtvp_eval.arrays import BoolArray, FloatArray, IntArray
+from mtvp_eval.arrays import BoolArray, FloatArray, IntArray, all_finite
 from mtvp_eval.design.draw import CohortArray, replay_cohorts
 from mtvp_eval.design.rules import NOT_STARTED, Applications, DrawRule
 from mtvp_eval.errors import NotIdentifiedError
@@ -57,7 +57,7 @@ class DrawnRegion:
         block = self.applications.block
         for b in np.unique(block):
             mine = np.flatnonzero(block == b)
-            at_once = max(_CELLS_AT_ONCE // len(mine), 1)
+            at_once = max(_CELLS_AT_ONCE // (4 * len(mine)), 1)  # keys, and two copies of them, in the cache
             for first in range(0, draws, at_once):
                 part = cohorts[first : first + at_once]
                 again = permutations(observed[mine], rng, len(part))
@@ -153,8 +153,9 @@ def replay_statistics(
     estimate, variance = np.zeros((J, K)), np.zeros((J, K))
     replayed, replayed_variance = (np.zeros((draws, J, K), dtype=precision) for _ in range(2))
     rejected, blocks = np.zeros(len(regions)), np.zeros((J, K), dtype=np.int64)
+    complete = all_finite(numbers)
     for r, region in enumerate(regions):
-        pieces = _pieces(region, numbers, plan)
+        pieces = _pieces(region, numbers, plan, complete=complete)
 
         def accept(cohorts: CohortArray, pieces: list[_Piece] = pieces) -> BoolArray:
             return np.all([piece.accepts(cohorts, plan) for piece in pieces], axis=0)
@@ -317,19 +318,25 @@ class _Piece:
             per_unit[waiting] = -1 / np.maximum(later[plan.after[waiting], 0], 1)
             own = np.stack([(share * per_unit.astype(precision)) @ one for one in f], axis=1)
             worth.append(np.concatenate([own, own**2]).reshape(-1, len(self.units)))
-        estimate, variance = (np.zeros((len(plan.names), J, B), dtype=precision) for _ in range(2))
-        at_once = max(_CELLS_AT_ONCE // (2 * len(self.units)), 8)
+        sums = np.empty((self.cohorts, 2 * len(used) * J, B), dtype=precision)
+        at_once = max(_CELLS_AT_ONCE // (8 * len(self.units)), 8)
+        member = np.empty((at_once, len(self.units)), dtype=precision)
         for start in range(0, B, at_once):
-            part = slice(start, start + at_once)
+            part = mine[start : start + at_once]
             for h, own in enumerate(worth, 1):
-                member = (mine[part] == h).astype(precision)
-                # One column at a time needs no rearranged copy of the members.
-                sums = own @ member.T if len(own) > 2 else np.stack([member @ column for column in own])
-                first, second = sums.reshape(2, len(used), J, -1)
-                count = max(float(size[h - 1, 0]), 1.0)
-                spread = np.maximum(second - first**2 / precision.type(count), 0)
-                estimate[used, :, part] += first
-                variance[used, :, part] += count / max(count - 1, 1) * spread
+                np.copyto(member[: len(part)], part == h)
+                here = sums[h - 1, :, start : start + at_once]
+                if len(own) > 2:
+                    here[:] = own @ member[: len(part)].T
+                else:  # one column at a time needs no rearranged copy of the members
+                    for row, column in zip(here, own, strict=True):
+                        np.matmul(member[: len(part)], column, out=row)
+        first, second = sums.reshape(self.cohorts, 2, len(used), J, B).swapaxes(0, 1)
+        count = np.maximum(size.reshape(-1, 1, 1, 1), 1)
+        spread = np.maximum(second - first**2 / count, 0)
+        estimate, variance = (np.zeros((len(plan.names), J, B), dtype=precision) for _ in range(2))
+        estimate[used] = first.sum(axis=0)
+        variance[used] = (count / np.maximum(count - 1, 1) * spread).sum(axis=0)
         scale = self.scale.astype(precision)[:, None]
         return (estimate * scale).transpose(2, 1, 0), (variance * scale**2).transpose(2, 1, 0)
 
@@ -345,15 +352,14 @@ def _shares(plan: ContrastPlan, estimand: int, size: NDArray[Any]) -> dict[int, 
     return {c: sized[c] / whole for c in cells}
 
 
-def _pieces(region: DrawnRegion, numbers: FloatArray, plan: ContrastPlan) -> list[_Piece]:
+def _pieces(region: DrawnRegion, numbers: FloatArray, plan: ContrastPlan, *, complete: bool) -> list[_Piece]:
     """Split a region into blocks, and outcomes into groups with the same units observed."""
-    own = numbers[:, :, region.rows]
-    seen: BoolArray = np.all(np.isfinite(own), axis=1)  # (J, n)
     cohorts, drawn = region.last, region.observed()[0]
     found = []
-    if seen.all():
-        patterns, group = seen[:1], np.zeros(len(seen), dtype=np.int64)
+    if complete:
+        patterns, group = np.ones((1, len(region.rows)), dtype=np.bool_), np.zeros(len(numbers), dtype=np.int64)
     else:
+        seen = np.isfinite(numbers[:, :, region.rows]).all(axis=1)  # (J, n)
         patterns, group = np.unique(seen, axis=0, return_inverse=True)
     block = region.applications.block
     for g, pattern in enumerate(patterns):
@@ -362,9 +368,11 @@ def _pieces(region: DrawnRegion, numbers: FloatArray, plan: ContrastPlan) -> lis
             units = np.flatnonzero((block == b) & pattern)
             if len(units) < 4:
                 continue
-            part = np.take(own[outcomes], units, axis=2)
+            part = np.empty((len(outcomes), numbers.shape[1], len(units)))
+            for own, j in zip(part, outcomes, strict=True):
+                np.take(numbers[j], region.rows[units], axis=1, out=own, mode="clip")  # all rows exist
             part -= part.mean(axis=2, keepdims=True)
-            scale = np.sqrt((part**2).mean(axis=(1, 2)))
+            scale = np.sqrt(np.einsum("jcn,jcn->j", part, part) / part[0].size)
             scale[scale == 0] = 1.0
             part /= scale[:, None, None]
             counts = np.array([(drawn[units] == h).sum() for h in range(1, cohorts + 1)])
