@@ -2,7 +2,9 @@
 
 From simulated extracts through validation, linking, design and estimator, without files in between (that they hold
 the same is tested apart). Bounds: of 1,000 intervals that cover with probability .95, the share that does has standard
-error .007; .93 and .97 are three of them away.
+error .007; .93 is three of them below. HC2 by cohort errs on the side of caution where a comparison pools cohorts: here
+the reported error is 1.00 to 1.08 of the true one (four effects, Monte Carlo error .02). An interval 1.08 times as long
+covers .966; three standard errors above that, .0057 each, lie at .983.
 """
 
 from dataclasses import replace
@@ -65,7 +67,7 @@ def share_covered(settings):
 
 def test_constant_effects():
     shares = share_covered(lottery_region())
-    assert all(0.93 <= share <= 0.97 for share in shares.values()), shares
+    assert all(0.93 <= share <= 0.983 for share in shares.values()), shares
 
 
 def test_effects_that_build_up_and_differ_between_practices():
