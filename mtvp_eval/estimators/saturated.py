@@ -124,7 +124,7 @@ def without_error(sample: Sample, scores: Iterable[FloatArray]) -> bool:
     [True, False]
     """
     # The root of the sum of squares is no less than the largest outcome, and found faster; a gap makes it NaN.
-    unit, parts = 1e-12 * sample.w.max(), iter(scores)
+    unit, parts = 1e-12 * float(sample.w.max()), iter(scores)
     first = largest_size(next(parts))
     if first > unit * np.linalg.norm(sample.y):
         return False
