@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mtvp_eval.arrays import BoolArray, FloatArray, IntArray
-from mtvp_eval.data.cells import ReadingSettings
-from mtvp_eval.data.extracts import Extract, Extracts, ReadingReport, read_extracts
+from mtvp_eval.data.extracts import Extract, Extracts, ReadingReport
 from mtvp_eval.data.history import History, history
 from mtvp_eval.dictionary.constraints import Filled, Reference, missing
 from mtvp_eval.dictionary.schema import Dictionary, Programme, Table
@@ -48,19 +46,6 @@ class Validation:
         """Raise `DataValidationError` with every violation, if there is one."""
         if self.violations:
             raise DataValidationError(self.violations)
-
-
-def check(
-    folder: Path, dictionary: Dictionary, programme: Programme, settings: ReadingSettings | None = None
-) -> Validation:
-    """Read and validate a region's extracts: what `mtvp check` says.
-
-    Raises
-    ------
-    CommandError
-        If the folder is not there.
-    """
-    return validate(read_extracts(folder, dictionary, settings), dictionary, programme)
 
 
 def validate(extracts: Extracts, dictionary: Dictionary, programme: Programme) -> Validation:

@@ -29,7 +29,7 @@ from mtvp_eval.pipeline.money_beside import Beside, beside
 from mtvp_eval.pipeline.pricing import Pricing
 from mtvp_eval.project import resource
 from mtvp_eval.report.inputs import NoMoney
-from mtvp_eval.report.labels import text
+from mtvp_eval.report.sentences import why_no_money
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,11 +100,8 @@ def prices_known_on(money: Money, when: date) -> Any:
     result = money.net_benefit
     if result is None:
         assert money.refused is not None
-        lacking = "; ".join(f"{name} ({why})" for name, why in money.refused.without_error)
-        raise CommandError(
-            "There is no net benefit to price again: "
-            + text(f"sentence.no_money.{money.refused.why}", "en", lacking=lacking)
-        )
+        said = why_no_money(money.refused, {}, "en")
+        raise CommandError(f"There is no net benefit to price again: {said}")
     table = read_price_table(resource("data_dictionary") / "prices")
     return revision_table(result.ledger, result.effects, table, result.scenario, when, date.max)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mtvp_eval.report.inputs import MoneyInputs, NoMoney, OutcomeInfo, ReportInputs
@@ -85,10 +85,13 @@ def no_net_benefit(inputs: ReportInputs, language: str) -> str:
     """Say that there is no net benefit, and why."""
     refused = inputs.no_money or NoMoney("no_section")
     title = {outcome.id: outcome.title[language] for outcome in inputs.outcomes}
+    return say("decision_refused", language, reason=why_no_money(refused, title, language))
+
+
+def why_no_money(refused: NoMoney, title: Mapping[str, str], language: str) -> str:
+    """Say why there is no net benefit; cost outcomes by their ``title``, or by their id where there is none."""
     lacking = [f"{title.get(name, name)} ({term('reason', why, language)})" for name, why in refused.without_error]
-    return say(
-        "decision_refused", language, reason=say(f"no_money.{refused.why}", language, lacking="; ".join(lacking))
-    )
+    return say(f"no_money.{refused.why}", language, lacking="; ".join(lacking))
 
 
 def beside(inputs: ReportInputs, language: str) -> list[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from mtvp_eval.data.extracts import read_extracts
-from mtvp_eval.data.validate import check, validate
+from mtvp_eval.data.validate import validate
 from mtvp_eval.errors import DataValidationError
 from tests.unit.data.region import EARLIER, FIRST, FOURTH, NEVER_APPLIED, SECOND, put
 
@@ -11,7 +11,7 @@ from tests.unit.data.region import EARLIER, FIRST, FOURTH, NEVER_APPLIED, SECOND
 @pytest.fixture
 def checked(tmp_path, dictionary, programme):
     def run(region):
-        return check(put(tmp_path / "raw" / "test", region), dictionary, programme)
+        return validate(read_extracts(put(tmp_path / "raw" / "test", region), dictionary), dictionary, programme)
 
     return run
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mtvp_eval.data.extracts import read_extracts
-from mtvp_eval.data.validate import check
+from mtvp_eval.data.validate import validate
 from mtvp_eval.dictionary.load import load_programme
 from mtvp_eval.errors import CommandError
 from mtvp_eval.simulate.defects import Defect
@@ -101,8 +101,9 @@ def test_a_known_saving_and_fee_give_the_net_benefit_by_hand(plain):
 def test_the_reader_finds_nothing_wrong_and_reads_what_memory_holds(region, dictionary, programme, tmp_path, request):
     simulated = simulate_region(request.getfixturevalue(region))
     write_region(simulated, tmp_path / region, dictionary.tables)
-    assert check(tmp_path / region, dictionary, programme).violations == ()
-    read = read_extracts(tmp_path / region, dictionary).tables
+    extracts = read_extracts(tmp_path / region, dictionary)
+    assert validate(extracts, dictionary, programme).violations == ()
+    read = extracts.tables
     memory = as_read(simulated.extracts, dictionary).tables
     assert set(read) == set(memory) == set(simulated.extracts)
     for name, table in read.items():
@@ -118,8 +119,8 @@ def test_each_defect_is_found_once(small, dictionary, programme, tmp_path, defec
     region = simulate_region(small)
     write_region(region, tmp_path / "clean", dictionary.tables)
     write_region(region, tmp_path / "small", dictionary.tables, defect)
-    clean = check(tmp_path / "clean", dictionary, programme)
-    found = check(tmp_path / "small", dictionary, programme)
+    clean = validate(read_extracts(tmp_path / "clean", dictionary), dictionary, programme)
+    found = validate(read_extracts(tmp_path / "small", dictionary), dictionary, programme)
     more = [finding.kind for finding in found.findings if finding not in clean.findings]
     # A quarter that was not delivered breaks no rule of a table; it is found and shown, and the panel has a gap.
     if defect is Defect.MISSING_QUARTER:
