@@ -88,7 +88,7 @@ def _effect(
     panel: Panel, drawn: LotteryDesign, draw: DrawEvidence | None, name: str, config: EvaluationConfig
 ) -> tuple[dict[str, Any], Contrasts | None]:
     """Return the row of an outcome's effect, and what it is made of: None where the draw cannot be replayed."""
-    row: dict[str, Any] = {"outcome": name, "practices": 0, "enrolled": 0, "recentred": False, "note": ""}
+    row: dict[str, Any] = {"outcome": name, "practices": 0, "enrolled": 0, "recentred": np.nan, "note": ""}
     try:
         estimand = _estimand(panel, drawn, name)
         found = lottery_default(panel, drawn, name, [estimand])

@@ -168,5 +168,5 @@ def test_a_region_without_a_draw_says_why_it_brings_nothing(region):
     found = bring(region, drawn=free)
     assert found["pooling"].columns.tolist() == list(POOLING)
     assert "No cell compares" in found["pooling"].iloc[0]["note"]
-    assert np.isnan(found["pooling"].iloc[0]["estimate"])
+    assert np.isnan(found["pooling"].iloc[0][["estimate", "recentred"]].astype(float)).all()
     assert (found["heterogeneity"]["note"] != "").all()
